@@ -1,0 +1,94 @@
+"""Everything that Nitocris raises.
+
+    NitocrisError
+    ├── ConfigurationError (ValueError)     an argument, option or link that cannot work
+    ├── ClosedError (RuntimeError)          the execution was closed
+    ├── PortInUseError (OSError)            somebody else listens on the wanted port
+    ├── PackageError                        a package for the workers cannot be had
+    ├── NotSendableError (TypeError)        the function or an item cannot be pickled
+    ├── EncodeError (TypeError)             a result that the codec cannot carry
+    ├── RemoteError                         the function raised, on a worker
+    │   └── e.g. RemoteError and ValueError at once, so that `except ValueError` works
+    ├── WorkerLostError                     items whose workers crashed or hung again and again
+    ├── RefusedError                        the coordinator does not admit this worker
+    └── ProtocolError                       the peer sent something that the protocol forbids
+        └── DecodeError                     bytes that are no value of the codec
+
+The last two are never the fault of the person who reads them: they name what a peer did.
+"""
+
+from __future__ import annotations
+
+
+class NitocrisError(Exception):
+    """Base of all errors of this library."""
+
+
+class ConfigurationError(NitocrisError, ValueError):
+    """An argument, option or link cannot work; the message says which and what would."""
+
+
+class ClosedError(NitocrisError, RuntimeError):
+    """The execution has been closed and takes no more work."""
+
+
+class PortInUseError(NitocrisError, OSError):
+    """The requested port is taken."""
+
+
+class PackageError(NitocrisError):
+    """A package that the workers need cannot be had."""
+
+
+class NotSendableError(NitocrisError, TypeError):
+    """The function or one of the items cannot be pickled."""
+
+
+class EncodeError(NitocrisError, TypeError):
+    """A result holds something that the codec does not carry; the message says what to return."""
+
+
+class WorkerLostError(NitocrisError):
+    """Items took down, or hung on, every worker that tried them."""
+
+
+class RefusedError(NitocrisError):
+    """The coordinator does not admit this worker, for the reason in the message."""
+
+
+class ProtocolError(NitocrisError):
+    """The peer broke the protocol."""
+
+
+class DecodeError(ProtocolError):
+    """Bytes that are no value of the codec, or exceed one of its limits."""
+
+
+class RemoteTraceback(Exception):
+    """The traceback of a remote exception as text: the `__cause__` of a `RemoteError`."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"\n\n{self.text}"
+
+
+class RemoteError(NitocrisError):
+    """The mapped function raised on a worker.
+
+    An exception whose type is built in comes back as a subclass of both `RemoteError` and that
+    type; any other type comes back as a plain `RemoteError`.
+
+    Attributes:
+        type_name: The remote type, such as `"ValueError"` or `"mymodule.MyError"`.
+        remote_traceback: The remote traceback, at most 64 KiB of text.
+        remote_cause: The remote `__cause__` or visible `__context__`, if there was one.
+        index: The index of the item in its map, once known.
+    """
+
+    type_name: str = ""
+    remote_traceback: str = ""
+    remote_cause: RemoteError | None = None
+    index: int | None = None
