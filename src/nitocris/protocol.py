@@ -1,0 +1,272 @@
+"""The wire: frames, the messages in their headers, and limits (docs/protocol.md is the reference).
+
+    frame = uint32 header length | JSON header | zeros up to a multiple of 8 | payload
+
+A message is a frozen dataclass, its header the JSON of its fields, and a field name means the same
+in every message, so each has one check.  Nothing here knows sockets or what a payload holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from .errors import ProtocolError
+
+PROTOCOL_VERSION = 1
+
+MAX_HEADER_BYTES = 4 * 1024
+"""Of a frame from a worker; ids and sizes need less than 200 bytes."""
+MAX_CONTROL_BYTES = 8 * 1024 * 1024
+"""Of a frame from a worker that answers no live lease."""
+MAX_RESULT_BYTES = 64 * 1024 * 1024
+"""Of a result for a live lease."""
+MAX_CAPACITY = 1024
+"""Chunks at once on one device; more cores than that are several devices."""
+HELLO_TIMEOUT = 5.0
+"""Seconds from the opening of a socket to its hello."""
+SILENCE_TIMEOUT = 30.0
+"""Seconds without a sign of life after which the other end counts as gone."""
+
+CLOSE_GOING_AWAY = 1001
+CLOSE_REFUSED = 4000
+CLOSE_BAD_RESULTS = 4001
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+_LENGTH = struct.Struct("<I")
+_BLOB_ID = re.compile(r"[0-9a-f]{64}\Z")
+_LARGEST_ID = 2**53 - 1  # JavaScript's integers end here
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first message of a worker."""
+
+    protocol: int
+    token: str
+    kind: str
+    capacity: int
+    python: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many chunks this worker computes at once, from now on."""
+
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`count` results of a chunk from `offset` on; the payload is `(values, failure)`."""
+
+    lease: int
+    offset: int
+    count: int
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker could not answer the lease: its interpreter died or could not start."""
+
+    lease: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Are you there?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The hello was accepted."""
+
+    protocol: int
+    worker: int
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The hello was not accepted; the message is for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A map's function, before its first chunk; the payload is a shipment."""
+
+    map: int
+    blobs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Items to compute, the first `skip` left out; the payload is a shipment."""
+
+    lease: int
+    map: int
+    items: int
+    skip: int
+    blobs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop computing this lease."""
+
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The map is over."""
+
+    map: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to a ping."""
+
+
+FromWorker: TypeAlias = Hello | Capacity | Result | Failed | Ping
+FromCoordinator: TypeAlias = Welcome | Refused | Map | Chunk | Cancel | Forget | Pong
+Message: TypeAlias = FromWorker | FromCoordinator
+_M = TypeVar("_M", bound=Message)
+
+FROM_WORKER: Mapping[str, type[FromWorker]] = {
+    "hello": Hello,
+    "capacity": Capacity,
+    "result": Result,
+    "failed": Failed,
+    "ping": Ping,
+}
+FROM_COORDINATOR: Mapping[str, type[FromCoordinator]] = {
+    "welcome": Welcome,
+    "refused": Refused,
+    "map": Map,
+    "chunk": Chunk,
+    "cancel": Cancel,
+    "forget": Forget,
+    "pong": Pong,
+}
+
+
+def encode(message: Message, *payload: Buffer) -> bytes:
+    """Returns the frame of a message; parts of a payload are joined here, once."""
+    header: dict[str, object] = {"type": type(message).__name__.lower()}
+    for field in dataclasses.fields(message):
+        value = getattr(message, field.name)
+        if value is not None:
+            header[field.name] = value
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    padding = bytes(-(_LENGTH.size + len(text)) % 8)
+    return b"".join((_LENGTH.pack(len(text)), text, padding, *payload))
+
+
+def decode_from_worker(frame: Buffer) -> tuple[FromWorker, memoryview]:
+    """Reads a frame that a stranger sent.
+
+    Raises:
+        ProtocolError: It is no frame, its message is unknown, or a field is wrong.
+    """
+    header, payload = _split(frame, MAX_HEADER_BYTES)
+    return _message(header, FROM_WORKER), payload
+
+
+def decode_from_coordinator(frame: Buffer) -> tuple[FromCoordinator, memoryview]:
+    """Reads a frame that the coordinator sent.
+
+    Raises:
+        ProtocolError: It is no frame, its message is unknown, or a field is wrong.
+    """
+    header, payload = _split(frame, len(frame))
+    return _message(header, FROM_COORDINATOR), payload
+
+
+def _split(frame: Buffer, max_header: int) -> tuple[dict[str, object], memoryview]:
+    view = memoryview(frame)
+    if len(view) < _LENGTH.size:
+        raise ProtocolError(f"a frame of {len(view)} bytes is too short for a header")
+    (length,) = _LENGTH.unpack_from(view)
+    end = _LENGTH.size + length
+    if length > max_header:
+        raise ProtocolError(f"a header of {length} bytes; at most {max_header} are allowed")
+    start = end + (-end % 8)
+    if len(view) < end or (len(view) < start and len(view) != end):
+        raise ProtocolError("the frame ends inside its header")
+    try:
+        header = json.loads(bytes(view[_LENGTH.size : end]))
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"the header is no JSON: {error}") from None
+    if not isinstance(header, dict):
+        raise ProtocolError("the header is no JSON object")
+    return header, view[start:]
+
+
+def _message(header: dict[str, object], known: Mapping[str, type[_M]]) -> _M:
+    name = header.pop("type", None)
+    message = known.get(name) if isinstance(name, str) else None
+    if message is None:
+        raise ProtocolError(f"unknown message type {name!r:.40}")
+    fields = {field.name: field for field in dataclasses.fields(message)}
+    for key, value in header.items():
+        if key not in fields:
+            raise ProtocolError(f"{name}: unknown field {key!r:.40}")
+        if not _CHECKS[key](value):
+            raise ProtocolError(f"{name}: {key} cannot be {value!r:.40}")
+        if isinstance(value, list):
+            header[key] = tuple(value)
+    for key, field in fields.items():
+        if key not in header and field.default is dataclasses.MISSING:
+            raise ProtocolError(f"{name}: the field {key} is missing")
+    return message(**header)  # type: ignore[arg-type]  # each field was checked above
+
+
+def _integer(low: int, high: int) -> Callable[[object], bool]:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _text(longest: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, str) and len(value) <= longest
+
+
+def _is_blob_ids(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, str) and _BLOB_ID.match(each) for each in value
+    )
+
+
+_CHECKS: Mapping[str, Callable[[object], bool]] = {
+    "protocol": _integer(0, 1_000_000),
+    "token": _text(200),
+    "kind": lambda value: value in ("browser", "native"),
+    "capacity": _integer(0, MAX_CAPACITY),
+    "python": _text(20),
+    "name": _text(64),
+    "lease": _integer(0, _LARGEST_ID),
+    "map": _integer(0, _LARGEST_ID),
+    "worker": _integer(0, _LARGEST_ID),
+    "offset": _integer(0, _LARGEST_ID),
+    "count": _integer(0, _LARGEST_ID),
+    "items": _integer(0, _LARGEST_ID),
+    "skip": _integer(0, _LARGEST_ID),
+    "final": lambda value: isinstance(value, bool),
+    "reason": _text(500),
+    "environment": _text(64),
+    "code": _text(40),
+    "message": _text(1000),
+    "blobs": _is_blob_ids,
+}

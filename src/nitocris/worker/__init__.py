@@ -1,0 +1,1 @@
+"""Computing chunks, in a browser or on a native Python."""

@@ -1,0 +1,89 @@
+"""Shipments: a pickle and its large buffers, as they travel outwards (docs/protocol.md).
+
+    major, minor | 0 | number of parts | table of parts | the parts that are not blobs, 8-aligned
+
+Packing copies nothing but the table: the parts are handed on as they are, to be joined into a frame.
+Unpacking copies nothing either: arrays are built on the frame itself.
+Only what the coordinator sent is ever unpacked, so this trusts its input and checks only what can
+go wrong between honest ends: another Python, a missing blob.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .errors import ProtocolError
+from .protocol import Buffer
+
+_HEAD = struct.Struct("<BBHI")
+_PART = struct.Struct("<I4xQ32s")
+_READ_ONLY = 1
+_INLINE = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One buffer of a shipment; `blob` is its SHA-256 in hex when it travels beside the frame."""
+
+    data: memoryview
+    read_only: bool = True
+    blob: str | None = None
+
+
+def pack(parts: Sequence[Part]) -> list[Buffer]:
+    """Returns the pieces of a shipment, to be joined; blobs are only named in it."""
+    table = [_HEAD.pack(*sys.version_info[:2], 0, len(parts))]
+    pieces: list[Buffer] = []
+    for part in parts:
+        digest = bytes.fromhex(part.blob) if part.blob else _INLINE
+        flags = _READ_ONLY if part.read_only else 0
+        table.append(_PART.pack(flags, part.data.nbytes, digest))
+        if not part.blob:
+            pieces.append(part.data)
+            pieces.append(bytes(-part.data.nbytes % 8))
+    return [b"".join(table), *pieces]
+
+
+def unpack(shipment: memoryview, blobs: Mapping[str, Buffer]) -> object:
+    """Unpickles a shipment.
+
+    Args:
+        shipment: The payload of a `map` or `chunk` frame.
+        blobs: The blobs that the frame's header lists, by id.
+
+    Raises:
+        ProtocolError: Another minor version of Python wrote it, or a blob is missing.
+        Exception: Whatever unpickling raises, such as a `ModuleNotFoundError`.
+    """
+    major, minor, _, count = _HEAD.unpack_from(shipment)
+    if (major, minor) != sys.version_info[:2]:
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise ProtocolError(f"a function pickled by Python {major}.{minor} cannot run on {here}")
+    body, *buffers = _parts(shipment, count, blobs)
+    return pickle.loads(body, buffers=buffers)  # noqa: S301  # the owner's own, by design
+
+
+def _parts(
+    shipment: memoryview, count: int, blobs: Mapping[str, Buffer]
+) -> Iterator[Buffer]:
+    position = _HEAD.size + count * _PART.size
+    for index in range(count):
+        flags, length, digest = _PART.unpack_from(shipment, _HEAD.size + index * _PART.size)
+        data: Buffer
+        if digest == _INLINE:
+            data = shipment[position : position + length]
+            position += length + (-length % 8)
+        else:
+            blob = digest.hex()
+            if blob not in blobs:
+                raise ProtocolError(f"the blob {blob} is missing")
+            data = blobs[blob]
+        view = memoryview(data)
+        if flags & _READ_ONLY:
+            yield view.toreadonly()
+        else:
+            yield bytearray(view) if view.readonly else view
