@@ -213,7 +213,7 @@ class _Resolver:
         name = canonicalize_name(requirement.name)
         asked = self.asked.get(name, SpecifierSet()) & requirement.specifier
         wanted = f"{requirement.name}{asked}"
-        what = f"{wanted!r}, which {needed_by} needs" if needed_by else f"{wanted!r}"
+        what = f"{wanted!r}, which {needed_by} needs," if needed_by else f"{wanted!r}"
         offers = [
             f"{wheel.path} has {wheel.version}"
             if wheel.fits
@@ -224,14 +224,15 @@ class _Resolver:
             offers.append(f"Pyodide {self.lock.version} has {locked.version}")
         if offers:
             return PackageError(
-                f"no fitting version of {what}: {'; '.join(offers)}; ask for one of these, or put "
-                "a wheel that is pure Python or built for Pyodide into a folder of wheels=[…]"
+                f"no fitting version of {what.rstrip(',')}: {'; '.join(offers)}; ask for one of "
+                "these, or put a wheel that is pure Python or built for Pyodide into a folder of "
+                "wheels=[…]"
             )
         looked = [*(str(folder) for folder in self.folders), f"Pyodide {self.lock.version}"]
         guesses = self.lock.suggestions(requirement.name, tuple(self._found))
         meant = f" did you mean {' or '.join(map(repr, guesses))}?" if guesses else ""
         return PackageError(
-            f"no package {what}, in {' or '.join(looked)};{meant} otherwise put a wheel that is "
+            f"no package {what} in {' or '.join(looked)};{meant} otherwise put a wheel that is "
             "pure Python or built for Pyodide into a folder and name that in wheels=[…]"
         )
 

@@ -93,7 +93,8 @@ class Lock:
             if any(module == brought.lower() for brought in package.imports)
         ]
         known = [*more, *(each for each in self.packages if not each.endswith("-tests"))]
-        return bringing or difflib.get_close_matches(canonicalize_name(name), known, n=3)
+        alike = difflib.get_close_matches(canonicalize_name(name), known, n=3, cutoff=0.7)
+        return bringing or alike
 
 
 def find_lock(python: tuple[int, int], runtimes: Path = RUNTIMES) -> Lock:

@@ -1,0 +1,55 @@
+"""The zip that a browser's interpreter imports: the worker's modules and cloudpickle, nothing else.
+
+The same sources give the same bytes, so that a device that has the bundle does not fetch it again.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import zipfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+_WORKER_SIDE = (
+    "__init__.py",
+    "errors.py",
+    "protocol.py",
+    "shipment.py",
+    "codec/*.py",
+    "worker/__init__.py",
+    "worker/core.py",
+    "worker/pyodide.py",
+)
+"""All that `nitocris.worker.pyodide` imports; a test proves that it is enough and not too much."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest moment that a zip can name, for all files: theirs differ between machines."""
+
+
+@cache
+def worker_bundle() -> bytes:
+    """Returns the zip; put it on `sys.path` and import `nitocris.worker.pyodide`."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, path in sorted(_files()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    return buffer.getvalue()
+
+
+def _files() -> Iterator[tuple[str, Path]]:
+    for package, patterns in (("nitocris", _WORKER_SIDE), ("cloudpickle", ("*.py",))):
+        root = _folder(package)
+        for pattern in patterns:
+            for path in root.glob(pattern):
+                yield f"{package}/{path.relative_to(root).as_posix()}", path
+
+
+def _folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no module named {package!r}", name=package)
+    return Path(spec.origin).parent
