@@ -1,0 +1,55 @@
+"""Map a function over a list on every device whose owner opens a link.
+
+    from nitocris import DistributedExecution
+
+    with DistributedExecution() as d:
+        d.map(function, items)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import (
+        ClosedError,
+        ConfigurationError,
+        EncodeError,
+        NitocrisError,
+        NotSendableError,
+        PackageError,
+        PortInUseError,
+        RefusedError,
+        RemoteError,
+        RemoteTraceback,
+        WorkerLostError,
+    )
+    from .execution import DistributedExecution
+
+__all__ = [
+    "ClosedError",
+    "ConfigurationError",
+    "DistributedExecution",
+    "EncodeError",
+    "NitocrisError",
+    "NotSendableError",
+    "PackageError",
+    "PortInUseError",
+    "RefusedError",
+    "RemoteError",
+    "RemoteTraceback",
+    "WorkerLostError",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Imports on first use (PEP 562), so that a worker never imports the server."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "DistributedExecution":
+        from .execution import DistributedExecution
+
+        return DistributedExecution
+    from . import errors
+
+    return getattr(errors, name)

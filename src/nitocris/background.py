@@ -1,0 +1,80 @@
+"""An asyncio loop in a thread of its own, with one owner that starts, uses and stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from .errors import ClosedError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class LoopThread:
+    """A running event loop.
+
+    The thread is a daemon: a script that forgets to close its execution still ends.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether calls still reach the loop."""
+        return self._thread.is_alive() and not self._loop.is_closed()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the loop and waits for its result.
+
+        Interrupted by Ctrl-C, it cancels the coroutine before the interrupt goes on.
+
+        Raises:
+            ClosedError: The loop has been stopped.
+            BaseException: Whatever the coroutine raises.
+        """
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:
+            coroutine.close()
+            raise ClosedError("the execution is closed") from None
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def call(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Calls a function on the loop soon, in the order of the calls.
+
+        Raises:
+            ClosedError: The loop has been stopped.
+        """
+        try:
+            self._loop.call_soon_threadsafe(lambda: function(*args, **kwargs))
+        except RuntimeError:
+            raise ClosedError("the execution is closed") from None
+
+    def stop(self) -> None:
+        """Cancels what still runs on the loop, stops it and joins the thread."""
+        if self.alive:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            tasks = asyncio.all_tasks(self._loop)
+            for task in tasks:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()

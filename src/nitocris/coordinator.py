@@ -1,0 +1,302 @@
+"""The coordinator: between the owner's maps, the scheduler, and the devices that are connected.
+
+    owner's thread --start_map, supply, end_input, cancel_map--> Coordinator --inbox--> owner's thread
+                                    events |  ^ commands
+                                         Scheduler
+    device --receive--> Coordinator --Device.send--> device
+
+Everything here runs on the event loop, and nothing blocks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, assert_never
+
+from . import codec, protocol
+from . import events as ev
+from .errors import ClosedError, DecodeError, ProtocolError, RemoteError
+from .function import Shipment
+from .scheduler import Scheduler
+
+logger = logging.getLogger("nitocris.coordinator")
+
+MAX_BAD_RESULTS = 3
+"""Answers that make no sense, after which a device is sent away."""
+LARGE_RESULT_BYTES = 256 * 1024
+"""A result of at least this size is decoded in a thread, so that nobody else waits for it."""
+
+ToOwner: TypeAlias = ev.Demand | ev.Deliver | ev.Finish | ev.Fail
+
+
+class Device(Protocol):
+    """One connection, as far as the coordinator knows it."""
+
+    def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
+        """Queues a frame."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Ends the connection after what is queued."""
+
+
+@dataclass(slots=True)
+class _Map:
+    function: Shipment
+    registry: codec.Registry
+    inbox: Callable[[ToOwner], None]
+    blobs: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _Worker:
+    device: Device
+    capacity: int
+    bad_results: int = 0
+
+
+class Coordinator:
+    """Performs what the scheduler wants, and tells it what happens."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._scheduler = Scheduler()
+        self._maps: dict[int, _Map] = {}
+        self._workers: dict[int, _Worker] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._blob_users: Counter[str] = Counter()
+        self._next_worker = 1
+        self._next_map = 1
+        self._timer: asyncio.TimerHandle | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def capacity(self) -> int:
+        """How many chunks all connected devices together compute at once."""
+        return sum(worker.capacity for worker in self._workers.values())
+
+    async def wait_for_capacity(self, capacity: int) -> None:
+        """Returns as soon as the devices compute at least `capacity` chunks at once."""
+        while self.capacity < capacity:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def blob(self, blob_id: str) -> bytes | None:
+        """Returns the bytes of a blob of a running map."""
+        return self._blobs.get(blob_id)
+
+    async def start_map(
+        self,
+        function: Shipment,
+        registry: codec.Registry,
+        inbox: Callable[[ToOwner], None],
+        *,
+        total: int | None,
+        chunk_size: int | None,
+        timeout: float,
+    ) -> int:
+        """Opens a map and returns its number; what the owner must know goes to `inbox`."""
+        number = self._next_map
+        self._next_map += 1
+        self._maps[number] = _Map(function, registry, inbox)
+        self._keep_blobs(number, function)
+        self._handle(ev.MapStarted(number, total, chunk_size, timeout))
+        return number
+
+    def supply(self, number: int, start: int, count: int, items: Shipment) -> None:
+        """Answers a demand with a chunk."""
+        if number in self._maps:
+            self._keep_blobs(number, items)
+            self._handle(ev.ChunkArrived(number, start, count, items))
+
+    def end_input(self, number: int) -> None:
+        """Answers a demand: there are no more items."""
+        self._handle(ev.InputEnded(number))
+
+    def cancel_map(self, number: int) -> None:
+        """Gives a map up; nothing more comes to its inbox."""
+        self._handle(ev.MapCancelled(number))
+        self._drop_map(number)
+
+    def close(self) -> None:
+        """Ends all maps with `ClosedError` and sends the devices away."""
+        for number, current in list(self._maps.items()):
+            self.cancel_map(number)
+            error = ClosedError("the execution was closed while a map was running")
+            current.inbox(ev.Fail(number, 0, error))
+        for worker in self._workers.values():
+            worker.device.close(protocol.CLOSE_GOING_AWAY, "the execution has ended")
+        if self._timer:
+            self._timer.cancel()
+
+    def join(self, device: Device, capacity: int) -> int:
+        """Admits a device and returns its number."""
+        number = self._next_worker
+        self._next_worker += 1
+        self._workers[number] = _Worker(device, capacity)
+        self._handle(ev.WorkerJoined(number, capacity))
+        self._changed.set()
+        return number
+
+    def resize(self, number: int, capacity: int) -> None:
+        """Notes that a device computes more or fewer chunks at once from now on."""
+        self._workers[number].capacity = capacity
+        self._handle(ev.WorkerResized(number, capacity))
+        self._changed.set()
+
+    def leave(self, number: int) -> None:
+        """Forgets a device; what it had on lease is lent again at once."""
+        if self._workers.pop(number, None):
+            self._handle(ev.WorkerLeft(number))
+
+    async def receive(self, number: int, frame: bytes) -> None:
+        """Takes a frame from an admitted device.
+
+        Raises:
+            ProtocolError: The device broke the protocol and should be sent away.
+        """
+        message, payload = protocol.decode_from_worker(frame)
+        match message:
+            case protocol.Result():
+                await self._receive_result(number, message, payload)
+            case protocol.Failed():
+                logger.info("worker %d lost lease %d: %s", number, message.lease, message.reason)
+                self._handle(ev.LeaseFailed(number, message.lease, message.reason))
+            case protocol.Capacity():
+                self.resize(number, message.capacity)
+            case protocol.Ping():
+                self._workers[number].device.send(protocol.Pong())
+            case protocol.Hello():
+                raise ProtocolError("a second hello")
+            case _:
+                assert_never(message)
+
+    async def _receive_result(
+        self, number: int, message: protocol.Result, payload: memoryview
+    ) -> None:
+        map_number = self._scheduler.map_of(message.lease, number)
+        if map_number is None:
+            if len(payload) > protocol.MAX_CONTROL_BYTES:
+                raise ProtocolError(f"{len(payload)} bytes for a lease that is not out")
+            return
+        registry = self._maps[map_number].registry
+        try:
+            if len(payload) < LARGE_RESULT_BYTES:
+                values, failure = _decode_result(payload, message.count, registry)
+            else:
+                values, failure = await asyncio.to_thread(
+                    _decode_result, payload, message.count, registry
+                )
+        except DecodeError as error:
+            self._blame(number, str(error))
+            self._handle(ev.LeaseFailed(number, message.lease, f"a bad result: {error}"))
+            return
+        self._handle(
+            ev.ResultArrived(
+                number, message.lease, message.offset, values, failure, message.final
+            )
+        )
+
+    def _handle(self, event: ev.Event) -> None:
+        for command in self._scheduler.handle(event, self._loop.time()):
+            self._perform(command)
+        self._set_timer()
+
+    def _perform(self, command: ev.Command) -> None:
+        match command:
+            case ev.Introduce():
+                function = self._maps[command.map].function
+                message = protocol.Map(command.map, function.blob_ids)
+                self._workers[command.worker].device.send(message, function.payload)
+            case ev.Lend(payload=Shipment() as items):
+                lent = protocol.Chunk(
+                    command.lease, command.map, command.count, command.skip, items.blob_ids
+                )
+                self._workers[command.worker].device.send(lent, items.payload)
+            case ev.Lend():
+                raise TypeError(f"a chunk of {type(command.payload).__name__}")
+            case ev.Cancel():
+                self._send(command.worker, protocol.Cancel(command.lease))
+            case ev.Forget():
+                self._send(command.worker, protocol.Forget(command.map))
+            case ev.Blame():
+                self._blame(command.worker, command.reason)
+            case ev.Release():
+                if isinstance(command.payload, Shipment):
+                    self._release_blobs(command.map, command.payload)
+            case ev.Demand() | ev.Deliver():
+                self._maps[command.map].inbox(command)
+            case ev.Finish() | ev.Fail():
+                current = self._drop_map(command.map)
+                if current:
+                    current.inbox(command)
+            case _:
+                assert_never(command)
+
+    def _send(self, number: int, message: protocol.FromCoordinator) -> None:
+        if worker := self._workers.get(number):
+            worker.device.send(message)
+
+    def _blame(self, number: int, reason: str) -> None:
+        worker = self._workers.get(number)
+        if worker is None:
+            return
+        worker.bad_results += 1
+        logger.warning("worker %d sent a bad result: %s", number, reason)
+        if worker.bad_results >= MAX_BAD_RESULTS:
+            worker.device.close(protocol.CLOSE_BAD_RESULTS, "too many bad results")
+
+    def _set_timer(self) -> None:
+        deadline = self._scheduler.next_deadline()
+        if self._timer is not None:
+            if deadline is not None and self._timer.when() <= deadline and not self._timer.cancelled():
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = self._loop.call_at(deadline, self._time_passed)
+
+    def _time_passed(self) -> None:
+        self._timer = None
+        self._handle(ev.TimePassed())
+
+    def _keep_blobs(self, number: int, shipment: Shipment) -> None:
+        for blob in shipment.blobs:
+            self._blobs[blob.id] = blob.data
+            self._blob_users[blob.id] += 1
+            self._maps[number].blobs[blob.id] += 1
+
+    def _release_blobs(self, number: int, shipment: Shipment) -> None:
+        current = self._maps.get(number)
+        for blob in shipment.blobs:
+            if current is not None:
+                current.blobs[blob.id] -= 1
+                self._forget_blob(blob.id, 1)
+
+    def _forget_blob(self, blob_id: str, uses: int) -> None:
+        self._blob_users[blob_id] -= uses
+        if self._blob_users[blob_id] <= 0:
+            del self._blob_users[blob_id], self._blobs[blob_id]
+
+    def _drop_map(self, number: int) -> _Map | None:
+        current = self._maps.pop(number, None)
+        if current is not None:
+            for blob_id, uses in current.blobs.items():
+                if uses:
+                    self._forget_blob(blob_id, uses)
+        return current
+
+
+def _decode_result(
+    payload: memoryview, count: int, registry: codec.Registry
+) -> tuple[list[object], Exception | None]:
+    match codec.decode(payload, registry):
+        case (list() as values, None) if len(values) == count:
+            return values, None
+        case (list() as values, RemoteError() as failure) if len(values) == count:
+            return values, failure
+        case _:
+            raise DecodeError("a result must be a list of as many values as announced, and a failure")

@@ -1,0 +1,117 @@
+"""The function and its items, on their way out: cloudpickle, with large buffers beside the pickle.
+
+Everything is copied while it is encoded, so what the owner changes afterwards changes nothing for
+the workers, and a generator may hand out the same array again and again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+
+from . import shipment
+from .errors import NotSendableError
+from .protocol import Buffer
+from .shipment import Part
+
+BLOB_BYTES = 32 * 1024
+"""From here on a buffer travels by itself, once per device."""
+IN_BAND_BYTES = 1024
+"""Below this a buffer stays inside the pickle: its row in the table would cost more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Content-addressed bytes; `id` is their SHA-256 in hex."""
+
+    id: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """The payload of a frame, and the blobs that it refers to."""
+
+    payload: bytes
+    blobs: tuple[Blob, ...]
+
+    @property
+    def blob_ids(self) -> tuple[str, ...]:
+        """The ids for the frame's header, each once, in the order of the shipment's table."""
+        return tuple(blob.id for blob in self.blobs)
+
+
+def encode_function(function: Callable[..., Any], classes: Sequence[type] = ()) -> Shipment:
+    """Encodes a function, and the classes that its results may be made of.
+
+    Raises:
+        NotSendableError: It refers to something that cannot be pickled.
+    """
+    try:
+        return _encode((function, tuple(classes)))
+    except Exception as error:
+        name = getattr(function, "__qualname__", repr(function))
+        raise NotSendableError(
+            f"the function {name} cannot be sent to workers: {error}. Create what it needs "
+            "(locks, files, connections, generators) inside the function."
+        ) from error
+
+
+def encode_items(items: list[tuple[Any, ...]], start: int) -> Shipment:
+    """Encodes a chunk: for each item the tuple of its arguments.
+
+    Args:
+        items: The argument tuples.
+        start: The index of the first item in its map, for messages.
+
+    Raises:
+        NotSendableError: An item cannot be pickled; the message names its index.
+    """
+    try:
+        return _encode(items)
+    except Exception as error:
+        raise _blame(items, start, error) from error
+
+
+def _blame(items: list[tuple[Any, ...]], start: int, error: Exception) -> NotSendableError:
+    for index, arguments in enumerate(items, start):
+        try:
+            _encode(arguments)
+        except Exception as cause:
+            shown = repr(arguments[0] if len(arguments) == 1 else arguments)
+            return NotSendableError(
+                f"item {index} ({shown:.80}) cannot be sent to workers: {cause}. "
+                "Map over plain data (numbers, text, arrays) and open what it names "
+                "inside the function."
+            )
+    return NotSendableError(f"the items from {start} on cannot be sent to workers: {error}")
+
+
+def _encode(value: object) -> Shipment:
+    parts: list[Part] = []
+    blobs: dict[str, Blob] = {}
+
+    def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
+        with buffer.raw() as raw:
+            if raw.nbytes < IN_BAND_BYTES:
+                return True
+            data = bytes(raw)
+            blob_id = None
+            if len(data) >= BLOB_BYTES:
+                blob_id = hashlib.sha256(data).hexdigest()
+                blobs[blob_id] = Blob(blob_id, data)
+            parts.append(Part(memoryview(data), raw.readonly, blob_id))
+        return False
+
+    body = io.BytesIO()
+    cloudpickle.CloudPickler(body, protocol=5, buffer_callback=keep_in_band).dump(value)
+    pieces: list[Buffer] = shipment.pack([Part(body.getbuffer()), *parts])
+    return Shipment(b"".join(pieces), tuple(blobs.values()))
+
+

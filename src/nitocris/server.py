@@ -1,0 +1,351 @@
+"""The server: one port for the page, what it needs, and the WebSocket (docs/protocol.md).
+
+Reading order: `Server.start` opens the ports, `_routes` lists what they answer, `_socket` is the
+life of one device.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gzip
+import hashlib
+import logging
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from . import protocol
+from .bundle import worker_bundle
+from .coordinator import Coordinator
+from .environment import PAGE, Environment, python_version, runtimes
+from .errors import PackageError, PortInUseError, ProtocolError
+from .guards import Guards, add_headers, bearer, machine_names, same_token
+from .links import Access
+
+logger = logging.getLogger("nitocris.server")
+
+_FOREVER = "public, max-age=31536000, immutable"
+_PRIVATE_FOREVER = "private, max-age=31536000, immutable"
+_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+_CONTENT_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".wasm": "application/wasm",
+    ".zip": "application/zip",
+}
+
+
+class Server:
+    """Listens, admits devices, and carries their frames.
+
+    Args:
+        coordinator: Who gets the frames.
+        access: The tokens.
+        environment: Returns the description of what devices need, as soon as it is known;
+            raises PackageError when it never will be.
+        public_url: The origin that a proxy or tunnel shows to the world, if there is one.
+    """
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        access: Access,
+        environment: asyncio.Future[Environment],
+        public_url: str | None,
+    ) -> None:
+        self._coordinator = coordinator
+        self._access = access
+        self._environment = environment
+        self._guards = Guards(machine_names(), public_url)
+        self._bundle = worker_bundle()
+        self._bundle_sha256 = hashlib.sha256(self._bundle).hexdigest()
+        self._runner: web.AppRunner | None = None
+        self._sockets: set[_Connection] = set()
+
+    async def start(self, host: str, port: int, further_port: int | None = None) -> int:
+        """Opens the ports and returns the first one, chosen by the system where `port` is 0.
+
+        Raises:
+            PortInUseError: Somebody else listens there.
+        """
+        app = web.Application(middlewares=[self._guards.middleware()])
+        app.on_response_prepare.append(add_headers)
+        app.add_routes(self._routes())
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        for each in (port, further_port):
+            if each is None or (each == port and each is further_port):
+                continue
+            try:
+                await web.TCPSite(self._runner, host, each).start()
+            except OSError as error:
+                await self._runner.cleanup()
+                if error.errno == errno.EADDRINUSE:
+                    raise PortInUseError(
+                        f"port {each} is in use; close the other program or choose another port "
+                        "with server_port= (0 takes any free one)"
+                    ) from None
+                raise
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Closes all connections and ports."""
+        await asyncio.gather(*(connection.drain() for connection in list(self._sockets)))
+        if self._runner:
+            await self._runner.cleanup()
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self._page),
+            web.get("/worker", self._worker_hint),
+            web.get("/assets/{name}", self._asset),
+            web.get("/sandbox", self._sandbox),
+            web.get("/runtime/{version}/{name}", self._runtime),
+            web.get("/bundle/{sha256}", self._bundle_file),
+            web.get("/api/environment", self._environment_text),
+            web.get("/wheels/{sha256}", self._wheel),
+            web.get("/blobs/{sha256}", self._blob),
+            web.get("/socket", self._socket),
+        ]
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        host = request.headers["Host"]
+        policy = (
+            "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
+            f"img-src 'self' data:; connect-src 'self' ws://{host} wss://{host}; "
+            "frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        )
+        response = _static(PAGE / "index.html", "no-cache")
+        response.headers["Content-Security-Policy"] = policy
+        return response
+
+    async def _worker_hint(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            text="This link is for native workers. In a terminal, run\n\n"
+            "    nitocris worker 'LINK'\n\nwith the whole link in place of LINK.\n"
+        )
+
+    async def _asset(self, request: web.Request) -> web.StreamResponse:
+        return _static(_inside(PAGE / "assets", request.match_info["name"]), _FOREVER)
+
+    async def _sandbox(self, _request: web.Request) -> web.StreamResponse:
+        response = _static(PAGE / "sandbox.html", "no-cache")
+        assert isinstance(response.body, bytes)
+        scripts = _SCRIPT.findall(response.body)
+        hashes = " ".join(
+            f"'sha256-{b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts
+        )
+        response.headers["Content-Security-Policy"] = (
+            f"default-src 'none'; script-src {hashes} blob: 'wasm-unsafe-eval'; worker-src blob:; "
+            "connect-src 'none'; webrtc 'block'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'self'; sandbox allow-scripts"
+        )
+        response.headers["Permissions-Policy"] = _NO_PERMISSIONS
+        return response
+
+    async def _runtime(self, request: web.Request) -> web.StreamResponse:
+        version, name = request.match_info["version"], request.match_info["name"]
+        known = {runtime["version"] for runtime in runtimes().values()}
+        if version not in known:
+            raise web.HTTPNotFound
+        path = _inside(PAGE / "runtime" / version, f"{name}.gz")
+        if "gzip" not in request.headers.get("Accept-Encoding", ""):
+            body = await asyncio.to_thread(lambda: gzip.decompress(path.read_bytes()))
+            return web.Response(body=body, headers=_type(Path(name)))
+        headers = {"Content-Encoding": "gzip", "Cache-Control": _FOREVER, "Vary": "Accept-Encoding"}
+        return web.Response(body=path.read_bytes(), headers=headers | _type(Path(name)))
+
+    async def _bundle_file(self, request: web.Request) -> web.StreamResponse:
+        if request.match_info["sha256"] != self._bundle_sha256:
+            raise web.HTTPNotFound
+        headers = {"Content-Type": "application/zip", "Cache-Control": _FOREVER}
+        return web.Response(body=self._bundle, headers=headers)
+
+    async def _environment_text(self, request: web.Request) -> web.StreamResponse:
+        self._require_token(request)
+        try:
+            environment = await asyncio.shield(self._environment)
+        except PackageError as error:
+            return web.json_response({"error": str(error)}, status=503)
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        return web.Response(body=environment.text, headers=headers)
+
+    async def _wheel(self, request: web.Request) -> web.StreamResponse:
+        self._require_token(request)
+        environment = await asyncio.shield(self._environment)
+        path = environment.wheel(request.match_info["sha256"])
+        if path is None:
+            raise web.HTTPNotFound
+        headers = {"Content-Type": "application/zip", "Cache-Control": _PRIVATE_FOREVER}
+        return web.FileResponse(path, headers=headers)
+
+    async def _blob(self, request: web.Request) -> web.StreamResponse:
+        self._require_token(request)
+        data = self._coordinator.blob(request.match_info["sha256"])
+        if data is None:
+            raise web.HTTPNotFound
+        headers = {"Content-Type": "application/octet-stream", "Cache-Control": _PRIVATE_FOREVER}
+        return web.Response(body=data, headers=headers)
+
+    def _require_token(self, request: web.Request) -> None:
+        given = bearer(request)
+        tokens = (self._access.volunteer, self._access.worker)
+        if not any([same_token(given, token) for token in tokens]):
+            raise web.HTTPUnauthorized(text="The token is missing or wrong.\n")
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        # No per-message compression: a few bytes may inflate to gigabytes.
+        socket = web.WebSocketResponse(
+            max_msg_size=protocol.MAX_RESULT_BYTES + protocol.MAX_HEADER_BYTES,
+            heartbeat=protocol.SILENCE_TIMEOUT,
+            compress=False,
+        )
+        await socket.prepare(request)
+        connection = _Connection(socket)
+        self._sockets.add(connection)
+        number: int | None = None
+        try:
+            hello = await self._hello(socket)
+            if isinstance(hello, protocol.Refused):
+                connection.send(hello)
+                connection.close(protocol.CLOSE_REFUSED, hello.code)
+                return socket
+            environment = await asyncio.shield(self._environment)
+            number = self._coordinator.join(connection, 0)
+            connection.send(
+                protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256)
+            )
+            self._coordinator.resize(number, hello.capacity)
+            await self._listen(number, socket)
+        except ProtocolError as error:
+            logger.warning("a device broke the protocol: %s", error)
+            connection.close(WSCloseCode.POLICY_VIOLATION, str(error)[:100])
+        except PackageError:
+            connection.close(protocol.CLOSE_GOING_AWAY, "the packages cannot be had")
+        finally:
+            if number is not None:
+                self._coordinator.leave(number)
+            await connection.drain()
+            self._sockets.discard(connection)
+        return socket
+
+    async def _hello(self, socket: web.WebSocketResponse) -> protocol.Hello | protocol.Refused:
+        try:
+            frame = await socket.receive_bytes(timeout=protocol.HELLO_TIMEOUT)
+            message, _ = protocol.decode_from_worker(frame)
+        except TimeoutError:
+            return protocol.Refused("late", "No hello came within 5 seconds.")
+        except (TypeError, ProtocolError) as error:
+            return protocol.Refused("malformed", f"The first message was no hello: {error}"[:500])
+        if not isinstance(message, protocol.Hello):
+            return protocol.Refused("malformed", "The first message was no hello.")
+        return self._judge(message)
+
+    def _judge(self, hello: protocol.Hello) -> protocol.Hello | protocol.Refused:
+        is_volunteer = same_token(hello.token, self._access.volunteer)
+        is_worker = same_token(hello.token, self._access.worker)
+        if not (is_volunteer or is_worker):
+            return protocol.Refused("token", "This link is not valid (any more). Ask for a new one.")
+        if hello.protocol != protocol.PROTOCOL_VERSION:
+            return protocol.Refused(
+                "protocol",
+                f"The coordinator speaks version {protocol.PROTOCOL_VERSION} of the protocol, this "
+                f"worker version {hello.protocol}. Reload the page, or install the same version "
+                "of nitocris.",
+            )
+        if hello.kind == "native" and not is_worker:
+            return protocol.Refused(
+                "role",
+                "This link is for browsers, which compute in a sandbox. A native worker runs the "
+                "owner's code with all your rights, so it needs the owner's other link, "
+                "d.worker_url.",
+            )
+        if hello.kind == "native" and hello.python != python_version():
+            return protocol.Refused(
+                "python",
+                f"The owner runs Python {python_version()}, this worker Python {hello.python}. "
+                f"Functions do not travel between them: run the worker with Python "
+                f"{python_version()}.",
+            )
+        return hello
+
+    async def _listen(self, number: int, socket: web.WebSocketResponse) -> None:
+        async for message in socket:
+            if message.type is not WSMsgType.BINARY:
+                raise ProtocolError("only binary messages are understood")
+            await self._coordinator.receive(number, message.data)
+
+
+class _Connection:
+    """A device's socket with a queue before it, so that sending never waits."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+        self._queue: asyncio.Queue[Callable[[], bytes] | None] = asyncio.Queue()
+        self._close = (protocol.CLOSE_GOING_AWAY, "")
+        self._writer = asyncio.create_task(self._write())
+
+    def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
+        """Queues a frame; it is put together only when it leaves."""
+        self._queue.put_nowait(lambda: protocol.encode(message, payload))
+
+    def close(self, code: int, reason: str) -> None:
+        """Closes the socket after what is queued."""
+        self._close = (code, reason)
+        self._queue.put_nowait(None)
+
+    async def drain(self) -> None:
+        """Waits until everything is sent and the socket closed; at most a second."""
+        self._queue.put_nowait(None)
+        await asyncio.wait([self._writer], timeout=1.0)
+        self._writer.cancel()
+
+    async def _write(self) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            while frame := await self._queue.get():
+                await self._socket.send_bytes(frame())
+            code, reason = self._close
+            await self._socket.close(code=code, message=reason.encode()[:120])
+
+
+def _static(path: Path, cache_control: str) -> web.Response:
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError:
+        if not (PAGE / "index.html").exists():
+            raise web.HTTPServiceUnavailable(
+                text="The page has not been built; run `make page`.\n"
+            ) from None
+        raise web.HTTPNotFound from None
+    return web.Response(body=body, headers={"Cache-Control": cache_control} | _type(path))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Returns a file of the folder; nothing else can be named."""
+    path = folder / name
+    if path.parent != folder or name.startswith(".") or not path.is_file():
+        raise web.HTTPNotFound
+    return path
+
+
+def _type(path: Path) -> dict[str, str]:
+    return {"Content-Type": _CONTENT_TYPES.get(path.suffix, "application/octet-stream")}
+
+
+_NO_PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer autoplay bluetooth camera display-capture encrypted-media fullscreen "
+        "gamepad geolocation gyroscope hid idle-detection local-fonts magnetometer microphone "
+        "midi payment picture-in-picture publickey-credentials-get screen-wake-lock serial "
+        "storage-access usb window-management xr-spatial-tracking"
+    ).split()
+)

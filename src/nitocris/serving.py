@@ -1,0 +1,165 @@
+"""All that lives between an execution's start and its end: loop, server, packages, local workers.
+
+What fails half-way through starting is undone before the error goes on, and `stop` leaves no
+thread, process or port behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import links
+from .background import LoopThread
+from .coordinator import Coordinator
+from .environment import Environment, runtime
+from .errors import PortInUseError
+from .packages import folders_from_environment, resolve
+from .pyodide_lock import find_lock
+from .server import Server
+
+WORKER_URL_VARIABLE = "NITOCRIS_WORKER_URL"
+"""How local workers get their link: a command line can be read by every user of the machine."""
+END_SECONDS = 5.0
+"""How long a local worker may take to end by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an execution is to be like; see `DistributedExecution`."""
+
+    title: str
+    packages: tuple[str, ...]
+    wheels: tuple[Path, ...]
+    host: str
+    server_port: int | None
+    websocket_port: int | None
+    public_url: str | None
+    local_workers: int
+
+
+class Serving:
+    """A running server with its local workers.
+
+    Attributes:
+        loop: Where everything asynchronous runs.
+        coordinator: Lives on the loop.
+        url: The link for volunteers.
+        worker_url: The link for native workers.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._worker: subprocess.Popen[bytes] | None = None
+        self.loop = LoopThread("nitocris")
+        try:
+            access = self.loop.run(self._open())
+            base = options.public_url or links.base_url(
+                links.reachable_address(options.host), access.port
+            )
+            self.url = f"{base}/#{access.volunteer}"
+            self.worker_url = f"{base}/worker#{access.worker}"
+            if options.local_workers:
+                self._worker = _start_worker(options, access)
+        except BaseException:
+            self.stop()
+            raise
+
+    def require_packages(self) -> None:
+        """Waits until the wheels are there.
+
+        Raises:
+            PackageError: One of them cannot be had.
+        """
+
+        async def ready() -> None:
+            await asyncio.shield(self._environment)
+
+        self.loop.run(ready())
+
+    def stop(self) -> None:
+        """Ends everything; may be called again, and from any thread."""
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+        if self._worker:
+            _end_worker(self._worker)
+        if self.loop.alive:
+            with contextlib.suppress(Exception):
+                self.loop.run(self._close())
+        self.loop.stop()
+
+    async def _open(self) -> links.Access:
+        self.coordinator = Coordinator()
+        self._environment = asyncio.ensure_future(asyncio.to_thread(_prepare, self._options))
+        # Who needs the packages asks for them and gets the error; until then it is no news.
+        self._environment.add_done_callback(lambda done: done.cancelled() or done.exception())
+        owner = links.this_owner()
+        remembered = links.recall(owner)
+        access = remembered or links.new_access()
+        wanted = self._options.server_port
+        if wanted is None:
+            try:
+                return await self._listen(access, access.port, owner)
+            except PortInUseError:
+                # The same script already runs: this one is another execution with another link.
+                return await self._listen(links.new_access(), 0, None)
+        return await self._listen(access, wanted, owner)
+
+    async def _listen(self, access: links.Access, port: int, owner: str | None) -> links.Access:
+        options = self._options
+        server = Server(self.coordinator, access, self._environment, options.public_url)
+        port = await server.start(options.host, port, options.websocket_port)
+        self._server = server
+        listening = links.Access(port, access.volunteer, access.worker)
+        if owner is not None:
+            links.remember(owner, listening)
+        return listening
+
+    async def _close(self) -> None:
+        self.coordinator.close()
+        if hasattr(self, "_server"):
+            await self._server.stop()
+
+
+def _prepare(options: Options) -> Environment:
+    """Gets the wheels; blocks, so it runs in a thread."""
+    if not options.packages or runtime() is None:
+        return Environment(options.title)
+    lock = find_lock((sys.version_info.major, sys.version_info.minor))
+    folders = [*options.wheels, *folders_from_environment()]
+    return Environment(options.title, resolve(options.packages, lock=lock, folders=folders))
+
+
+def _start_worker(options: Options, access: links.Access) -> subprocess.Popen[bytes]:
+    """Starts the native worker; it ends when its standard input does, so also if we are killed."""
+    host = "127.0.0.1" if options.host in ("", "0.0.0.0", "::") else options.host  # noqa: S104
+    url = f"{links.base_url(host, access.port)}/worker#{access.worker}"
+    return subprocess.Popen(  # noqa: S603  # ourselves
+        [
+            *(sys.executable, "-m", "nitocris", "worker", "--with-parent"),
+            *("--processes", str(options.local_workers)),
+        ],
+        stdin=subprocess.PIPE,
+        env=os.environ | {WORKER_URL_VARIABLE: url},
+        start_new_session=True,  # Ctrl-C is for the owner, who then ends this
+    )
+
+
+def _end_worker(worker: subprocess.Popen[bytes]) -> None:
+    assert worker.stdin is not None
+    worker.stdin.close()
+    try:
+        worker.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()

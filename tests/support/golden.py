@@ -1,0 +1,53 @@
+"""Writes `tests/golden/`: one frame of every message, read by the tests of both languages.
+
+Run `python -m tests.support.golden` after a deliberate change of the protocol, and read the diff.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from nitocris import protocol
+
+FOLDER = Path(__file__).parents[1] / "golden"
+
+BLOB = "ab" * 32
+FRAMES: dict[str, tuple[protocol.Message, bytes]] = {
+    "hello_browser": (protocol.Hello(1, "x" * 22, "browser", 0), b""),
+    "hello_native": (
+        protocol.Hello(1, "x" * 22, "native", 4, python="3.11", name="Büro ☀"),
+        b"",
+    ),
+    "capacity": (protocol.Capacity(3), b""),
+    "result": (protocol.Result(7, 10, 2, True), b"\x01values"),
+    "result_partial": (protocol.Result(2**53 - 1, 0, 1, False), bytes(range(256))),
+    "failed": (protocol.Failed(7, "memory ran out"), b""),
+    "ping": (protocol.Ping(), b""),
+    "welcome": (protocol.Welcome(1, 12, "cd" * 32), b""),
+    "refused": (protocol.Refused("token", "This link is not valid (any more)."), b""),
+    "map": (protocol.Map(1, (BLOB,)), b"function"),
+    "chunk": (protocol.Chunk(7, 1, 12, 10, ()), b"items"),
+    "chunk_blobs": (protocol.Chunk(8, 1, 1, 0, (BLOB, "cd" * 32)), b""),
+    "cancel": (protocol.Cancel(7), b""),
+    "forget": (protocol.Forget(1), b""),
+    "pong": (protocol.Pong(), b""),
+}
+
+
+def main() -> None:
+    """Writes each frame as `NAME.bin`, and what is in it as `NAME.json`."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, (message, payload) in FRAMES.items():
+        frame = protocol.encode(message, payload)
+        length = int.from_bytes(frame[:4], "little")
+        header = json.loads(frame[4 : 4 + length])
+        (FOLDER / f"{name}.bin").write_bytes(frame)
+        described = {"header": header, "payload_hex": payload.hex()}
+        (FOLDER / f"{name}.json").write_text(
+            json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Frames: the golden ones both ways, and what strangers may send instead."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+
+from nitocris import protocol
+from nitocris.errors import ProtocolError
+from tests.support.golden import FOLDER, FRAMES
+
+
+def frame_of(header: object, payload: bytes = b"") -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<I", len(text)) + text + bytes(-(4 + len(text)) % 8) + payload
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_message_is_encoded_as_its_golden_frame(name: str) -> None:
+    """The bytes on the wire do not change by accident."""
+    message, payload = FRAMES[name]
+
+    assert protocol.encode(message, payload) == (FOLDER / f"{name}.bin").read_bytes()
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_golden_frame_is_decoded_as_its_message(name: str) -> None:
+    """What the other language writes is read as it was meant."""
+    message, payload = FRAMES[name]
+    frame = (FOLDER / f"{name}.bin").read_bytes()
+    from_worker = type(message) in protocol.FROM_WORKER.values()
+    decode = protocol.decode_from_worker if from_worker else protocol.decode_from_coordinator
+
+    assert decode(frame) == (message, payload)
+
+
+def test_every_message_has_a_golden_frame() -> None:
+    """A new message cannot be forgotten in the tests of either language."""
+    known = {*protocol.FROM_WORKER.values(), *protocol.FROM_COORDINATOR.values()}
+
+    assert {type(message) for message, _ in FRAMES.values()} == known
+    assert {path.stem for path in FOLDER.glob("*.bin")} == set(FRAMES)
+
+
+def test_payloads_start_at_a_multiple_of_eight() -> None:
+    """Arrays can be used where they lie in the frame."""
+    for message, _ in FRAMES.values():
+        assert (len(protocol.encode(message, b"12345678")) - 8) % 8 == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "problem"),
+    [
+        (b"", "too short"),
+        (b"\x05\x00", "too short"),
+        (struct.pack("<I", 2**32 - 1), "at most 4096"),
+        (struct.pack("<I", 100) + b"{}", "ends inside"),
+        (frame_of(b"{"), "no JSON"),
+        (frame_of(b"\xff\xfe"), "no JSON"),
+        (frame_of(b"[" * 4000), "no JSON"),
+        (frame_of([]), "no JSON object"),
+        (frame_of({}), "unknown message type"),
+        (frame_of({"type": 5}), "unknown message type"),
+        (frame_of({"type": "welcome", "protocol": 1}), "unknown message type"),
+        (frame_of({"type": "capacity"}), "capacity is missing"),
+        (frame_of({"type": "capacity", "capacity": -1}), "capacity cannot be -1"),
+        (frame_of({"type": "capacity", "capacity": 1025}), "capacity cannot be 1025"),
+        (frame_of({"type": "capacity", "capacity": True}), "capacity cannot be True"),
+        (frame_of({"type": "capacity", "capacity": 1.0}), "capacity cannot be 1.0"),
+        (frame_of({"type": "capacity", "capacity": 1, "extra": 1}), "unknown field 'extra'"),
+        (frame_of({"type": "failed", "lease": 1, "reason": "x" * 501}), "reason cannot be"),
+        (frame_of({"type": "result", "lease": 2**53, "offset": 0, "count": 1, "final": True}), ""),
+        (frame_of({"type": "result", "lease": 1, "offset": 0, "count": 1, "final": 1}), "final"),
+        (frame_of({"type": "ping", "padding": "x" * 4096}), "at most 4096"),
+    ],
+)
+def test_a_malformed_frame_is_a_protocol_error(frame: bytes, problem: str) -> None:
+    """Whatever a stranger sends is refused with one kind of error that says what was wrong."""
+    with pytest.raises(ProtocolError, match=problem):
+        protocol.decode_from_worker(frame)
+
+
+def test_a_header_of_just_the_allowed_length_is_read() -> None:
+    """The limit itself is still allowed."""
+    text = json.dumps({"type": "ping"}).encode()
+    padded = text[:-1] + b" " * (protocol.MAX_HEADER_BYTES - len(text)) + b"}"
+
+    assert protocol.decode_from_worker(frame_of(padded)) == (protocol.Ping(), b"")
