@@ -54,7 +54,11 @@ class _Map:
 @dataclass(slots=True)
 class _Worker:
     device: Device
-    capacity: int
+    is_browser: bool
+    announced: int = 0
+    environment: str | None = None
+    """The one that a browser's announced capacity is for."""
+    capacity: int = 0
     bad_results: int = 0
 
 
@@ -70,6 +74,7 @@ class Coordinator:
         self._blob_users: Counter[str] = Counter()
         self._next_worker = 1
         self._next_map = 1
+        self._environment: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
 
@@ -132,19 +137,39 @@ class Coordinator:
         if self._timer:
             self._timer.cancel()
 
-    def join(self, device: Device, capacity: int) -> int:
-        """Admits a device and returns its number."""
+    def set_environment(self, environment: str | None) -> None:
+        """Notes the hash of what browsers need from now on; None while it is being prepared."""
+        self._environment = environment
+        for number, worker in self._workers.items():
+            if worker.is_browser:
+                if environment is not None and environment != worker.environment:
+                    worker.device.send(protocol.Environment(environment))
+                self._resize(number, worker)
+
+    def join(self, device: Device, *, is_browser: bool) -> int:
+        """Admits a device, which has no capacity yet, and returns its number."""
         number = self._next_worker
         self._next_worker += 1
-        self._workers[number] = _Worker(device, capacity)
-        self._handle(ev.WorkerJoined(number, capacity))
-        self._changed.set()
+        self._workers[number] = _Worker(device, is_browser)
+        self._handle(ev.WorkerJoined(number, 0))
         return number
 
-    def resize(self, number: int, capacity: int) -> None:
-        """Notes that a device computes more or fewer chunks at once from now on."""
-        self._workers[number].capacity = capacity
-        self._handle(ev.WorkerResized(number, capacity))
+    def announce(self, number: int, capacity: int, environment: str | None = None) -> None:
+        """Notes that a device computes more or fewer chunks at once from now on.
+
+        Args:
+            number: The device.
+            capacity: How many chunks at once.
+            environment: The hash of the environment that a browser's workers have.
+        """
+        worker = self._workers[number]
+        worker.announced, worker.environment = capacity, environment
+        self._resize(number, worker)
+
+    def _resize(self, number: int, worker: _Worker) -> None:
+        fits = not worker.is_browser or worker.environment == self._environment
+        worker.capacity = worker.announced if fits else 0
+        self._handle(ev.WorkerResized(number, worker.capacity))
         self._changed.set()
 
     def leave(self, number: int) -> None:
@@ -166,7 +191,7 @@ class Coordinator:
                 logger.info("worker %d lost lease %d: %s", number, message.lease, message.reason)
                 self._handle(ev.LeaseFailed(number, message.lease, message.reason))
             case protocol.Capacity():
-                self.resize(number, message.capacity)
+                self.announce(number, message.capacity, message.environment)
             case protocol.Ping():
                 self._workers[number].device.send(protocol.Pong())
             case protocol.Hello():

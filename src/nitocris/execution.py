@@ -153,15 +153,14 @@ class DistributedExecution:
         serving = self._start()
         serving.require_packages()
         return run_map(
-            serving.loop,
-            serving.coordinator,
+            serving,
             function,
             iterables,
             classes=self._classes,
             chunk_size=_check_chunk_size(chunk_size) or self._chunk_size,
             timeout=_check_timeout(timeout_in_seconds),
             progress=self._progress,
-            url=serving.url,
+            examine=not self._options.packages,
         )
 
     def register(self, *classes: type) -> None:

@@ -6,11 +6,14 @@ the workers, and a generator may hand out the same array again and again.
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import io
 import pickle
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import CodeType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -77,6 +80,41 @@ def encode_items(items: list[tuple[Any, ...]], start: int) -> Shipment:
         return _encode(items)
     except Exception as error:
         raise _blame(items, start, error) from error
+
+
+def modules_used_by(*values: object) -> set[str]:
+    """Returns the top-level names of modules that these need where they are unpickled.
+
+    Seen are the modules, functions and classes that are pickled by reference, and the imports
+    inside functions that are pickled by value.
+    """
+    watcher = _Watcher(io.BytesIO(), protocol=5, buffer_callback=lambda _: False)
+    watcher.dump(values)
+    return watcher.modules - sys.stdlib_module_names - {"__main__"}
+
+
+class _Watcher(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no types
+    """Pickles to nowhere, to see what passes by."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.modules: set[str] = set()
+
+    def persistent_id(self, value: object) -> None:
+        """Looks at everything before it is pickled; returns None: pickle it as usual."""
+        if isinstance(value, ModuleType):
+            self._note(value.__name__)
+        elif isinstance(value, CodeType):
+            instructions = dis.get_instructions(value)
+            imports = (each.argval for each in instructions if each.opname == "IMPORT_NAME")
+            for name in imports:
+                self._note(name)
+        else:
+            self._note(getattr(value, "__module__", None))
+
+    def _note(self, name: object) -> None:
+        if isinstance(name, str):
+            self.modules.add(name.partition(".")[0])
 
 
 def _blame(items: list[tuple[Any, ...]], start: int, error: Exception) -> NotSendableError:

@@ -17,11 +17,11 @@ from typing import Any, assert_never
 
 from . import codec
 from . import events as ev
-from .background import LoopThread
-from .coordinator import Coordinator, ToOwner
+from .coordinator import ToOwner
 from .errors import ClosedError, RemoteError
-from .function import encode_function, encode_items
+from .function import encode_function, encode_items, modules_used_by
 from .progress import Progress, say
+from .serving import Serving
 
 REFRESH_SECONDS = 0.5
 """How often a waiting map looks up: to redraw its bar, and to see that the loop still lives."""
@@ -30,8 +30,7 @@ LONELY_SECONDS = 10.0
 
 
 def run_map(
-    loop: LoopThread,
-    coordinator: Coordinator,
+    serving: Serving,
     function: Callable[..., Any],
     iterables: tuple[Iterable[Any], ...],
     *,
@@ -39,16 +38,26 @@ def run_map(
     chunk_size: int | None,
     timeout: float,
     progress: bool,
-    url: str,
+    examine: bool,
 ) -> list[Any]:
-    """Computes `[function(*arguments) for arguments in zip(*iterables)]` on the workers."""
+    """Computes `[function(*arguments) for arguments in zip(*iterables)]` on the workers.
+
+    Args:
+        serving: Where the workers are.
+        function: What to map.
+        iterables: Where its arguments come from.
+        classes: What results may be made of, besides the classes that the function mentions.
+        chunk_size: Items per chunk; None to let it be learnt.
+        timeout: Seconds without any result after which a lease expires.
+        progress: Whether to show a bar.
+        examine: Whether to look at the function and the first items for packages they need.
+    """
     total = _total(iterables)
-    items = zip(*iterables, strict=False)
     classes = tuple(dict.fromkeys((*classes, *codec.classes_reachable_from(function))))
     shipment = encode_function(function, classes)
     inbox: queue.SimpleQueue[ToOwner] = queue.SimpleQueue()
-    number = loop.run(
-        coordinator.start_map(
+    number = serving.loop.run(
+        serving.coordinator.start_map(
             shipment,
             codec.Registry(classes),
             inbox.put,
@@ -59,10 +68,12 @@ def run_map(
     )
     try:
         with Progress(total, wanted=progress) as bar:
-            return _Owner(loop, coordinator, number, items, inbox, bar, url, progress).results()
+            owner = _Owner(serving, number, zip(*iterables, strict=False), inbox, bar)
+            owner.examined = function if examine else None
+            return owner.results()
     finally:
-        if loop.alive:
-            loop.call(coordinator.cancel_map, number)
+        if serving.loop.alive:
+            serving.loop.call(serving.coordinator.cancel_map, number)
 
 
 class _Owner:
@@ -70,25 +81,21 @@ class _Owner:
 
     def __init__(
         self,
-        loop: LoopThread,
-        coordinator: Coordinator,
+        serving: Serving,
         number: int,
         items: Iterator[tuple[Any, ...]],
         inbox: queue.SimpleQueue[ToOwner],
         bar: Progress,
-        url: str,
-        talkative: bool,
     ) -> None:
-        self._loop = loop
-        self._coordinator = coordinator
+        self._serving = serving
         self._number = number
         self._items = items
         self._inbox = inbox
         self._bar = bar
-        self._url = url
-        self._talkative = talkative
         self._lonely = 0.0
         self._results: list[Any] = []
+        self.examined: Callable[..., Any] | None = None
+        """The function, as long as nobody has looked which packages it needs."""
 
     def results(self) -> list[Any]:
         """Runs until all results are here, or the map failed."""
@@ -109,35 +116,40 @@ class _Owner:
 
     def _next(self) -> ToOwner:
         while True:
-            self._bar.show_workers(self._coordinator.capacity)
+            self._bar.show_workers(self._serving.coordinator.capacity)
             try:
                 return self._inbox.get(timeout=REFRESH_SECONDS)
             except queue.Empty:
-                if not self._loop.alive:
+                if not self._serving.loop.alive:
                     raise ClosedError("the execution was closed while a map was running") from None
                 self._complain_once()
 
     def _complain_once(self) -> None:
         if self._lonely > LONELY_SECONDS:
             return
-        self._lonely = 0.0 if self._coordinator.capacity else self._lonely + REFRESH_SECONDS
+        lonely = self._serving.coordinator.capacity == 0
+        self._lonely = self._lonely + REFRESH_SECONDS if lonely else 0.0
         if self._lonely > LONELY_SECONDS:
-            say(
-                f"Nitocris: no worker yet; the map waits. Open {self._url} in a browser, "
-                "or use local_workers=2.",
-                wanted=self._talkative,
+            self._bar.say(
+                f"Nitocris: no worker yet; the map waits. Open {self._serving.url} in a browser, "
+                "or use local_workers=2."
             )
 
     def _supply(self, count: int) -> None:
-        start = len(self._results)
+        serving, start = self._serving, len(self._results)
         items = list(islice(self._items, count))
         if not items:
-            self._loop.call(self._coordinator.end_input, self._number)
+            serving.loop.call(serving.coordinator.end_input, self._number)
             return
         self._results.extend([None] * len(items))
-        self._loop.call(
-            self._coordinator.supply, self._number, start, len(items), encode_items(items, start)
-        )
+        shipment = encode_items(items, start)
+        if self.examined:
+            serving.add_modules(modules_used_by(self.examined, items), self._warn)
+            self.examined = None
+        serving.loop.call(serving.coordinator.supply, self._number, start, len(items), shipment)
+
+    def _warn(self, text: str) -> None:
+        self._bar.say(f"Nitocris: {text}")
 
 
 def _total(iterables: tuple[Iterable[Any], ...]) -> int | None:

@@ -43,7 +43,12 @@ class Progress:
             self._bar.set_postfix_str(f"{workers} workers" if workers != 1 else "1 worker")
 
 
+    def say(self, text: str) -> None:
+        """Prints a line above the bar."""
+        say(text, wanted=not self._bar.disable)
+
+
 def say(text: str, *, wanted: bool) -> None:
-    """Prints a line for the owner, beside a bar if one is shown."""
+    """Prints a line for the owner, above a bar if one is shown."""
     if wanted:
         tqdm.write(text, file=sys.stderr)

@@ -58,9 +58,10 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many chunks this worker computes at once, from now on."""
+    """How many chunks this worker computes at once, from now on; a browser says in which environment."""
 
     capacity: int
+    environment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Environment:
+    """The environment has changed; a browser that wants more chunks gets the new one first."""
+
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
     """A map's function, before its first chunk; the payload is a shipment."""
 
@@ -142,7 +150,7 @@ class Pong:
 
 
 FromWorker: TypeAlias = Hello | Capacity | Result | Failed | Ping
-FromCoordinator: TypeAlias = Welcome | Refused | Map | Chunk | Cancel | Forget | Pong
+FromCoordinator: TypeAlias = Welcome | Refused | Environment | Map | Chunk | Cancel | Forget | Pong
 Message: TypeAlias = FromWorker | FromCoordinator
 _M = TypeVar("_M", bound=Message)
 
@@ -156,6 +164,7 @@ FROM_WORKER: Mapping[str, type[FromWorker]] = {
 FROM_COORDINATOR: Mapping[str, type[FromCoordinator]] = {
     "welcome": Welcome,
     "refused": Refused,
+    "environment": Environment,
     "map": Map,
     "chunk": Chunk,
     "cancel": Cancel,

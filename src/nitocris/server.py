@@ -14,7 +14,7 @@ import hashlib
 import logging
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -58,7 +58,7 @@ class Server:
         self,
         coordinator: Coordinator,
         access: Access,
-        environment: asyncio.Future[Environment],
+        environment: Callable[[], Awaitable[Environment]],
         public_url: str | None,
     ) -> None:
         self._coordinator = coordinator
@@ -172,7 +172,7 @@ class Server:
     async def _environment_text(self, request: web.Request) -> web.StreamResponse:
         self._require_token(request)
         try:
-            environment = await asyncio.shield(self._environment)
+            environment = await self._environment()
         except PackageError as error:
             return web.json_response({"error": str(error)}, status=503)
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
@@ -180,7 +180,7 @@ class Server:
 
     async def _wheel(self, request: web.Request) -> web.StreamResponse:
         self._require_token(request)
-        environment = await asyncio.shield(self._environment)
+        environment = await self._environment()
         path = environment.wheel(request.match_info["sha256"])
         if path is None:
             raise web.HTTPNotFound
@@ -218,12 +218,12 @@ class Server:
                 connection.send(hello)
                 connection.close(protocol.CLOSE_REFUSED, hello.code)
                 return socket
-            environment = await asyncio.shield(self._environment)
-            number = self._coordinator.join(connection, 0)
+            environment = await self._environment()
+            number = self._coordinator.join(connection, is_browser=hello.kind == "browser")
             connection.send(
                 protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256)
             )
-            self._coordinator.resize(number, hello.capacity)
+            self._coordinator.announce(number, hello.capacity)
             await self._listen(number, socket)
         except ProtocolError as error:
             logger.warning("a device broke the protocol: %s", error)

@@ -6,22 +6,20 @@ thread, process or port behind.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import links
 from .background import LoopThread
 from .coordinator import Coordinator
-from .environment import Environment, runtime
 from .errors import PortInUseError
-from .packages import folders_from_environment, resolve
-from .pyodide_lock import find_lock
+from .provision import Provision
 from .server import Server
 
 WORKER_URL_VARIABLE = "NITOCRIS_WORKER_URL"
@@ -80,10 +78,11 @@ class Serving:
             PackageError: One of them cannot be had.
         """
 
-        async def ready() -> None:
-            await asyncio.shield(self._environment)
+        self.loop.run(self._provision.ready())
 
-        self.loop.run(ready())
+    def add_modules(self, modules: Collection[str], warn: Callable[[str], None]) -> None:
+        """Has browsers get the packages that bring these modules, if Pyodide has them."""
+        self.loop.call(self._provision.add_modules, modules, warn)
 
     def stop(self) -> None:
         """Ends everything; may be called again, and from any thread."""
@@ -100,9 +99,12 @@ class Serving:
 
     async def _open(self) -> links.Access:
         self.coordinator = Coordinator()
-        self._environment = asyncio.ensure_future(asyncio.to_thread(_prepare, self._options))
-        # Who needs the packages asks for them and gets the error; until then it is no news.
-        self._environment.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._provision = Provision(
+            self._options.title,
+            self._options.packages,
+            self._options.wheels,
+            self.coordinator.set_environment,
+        )
         owner = links.this_owner()
         remembered = links.recall(owner)
         access = remembered or links.new_access()
@@ -117,7 +119,7 @@ class Serving:
 
     async def _listen(self, access: links.Access, port: int, owner: str | None) -> links.Access:
         options = self._options
-        server = Server(self.coordinator, access, self._environment, options.public_url)
+        server = Server(self.coordinator, access, self._provision.ready, options.public_url)
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
         listening = links.Access(port, access.volunteer, access.worker)
@@ -129,15 +131,6 @@ class Serving:
         self.coordinator.close()
         if hasattr(self, "_server"):
             await self._server.stop()
-
-
-def _prepare(options: Options) -> Environment:
-    """Gets the wheels; blocks, so it runs in a thread."""
-    if not options.packages or runtime() is None:
-        return Environment(options.title)
-    lock = find_lock((sys.version_info.major, sys.version_info.minor))
-    folders = [*options.wheels, *folders_from_environment()]
-    return Environment(options.title, resolve(options.packages, lock=lock, folders=folders))
 
 
 def _start_worker(options: Options, access: links.Access) -> subprocess.Popen[bytes]:
