@@ -1,0 +1,92 @@
+# make demo    everything from nothing, then a first map with two local workers
+# make test    all tests, browsers included; .ci/run calls this
+# make check   what is fast: formats, types, imports, unit tests of Python and of the page
+# make page    the page and the runtimes, into src/nitocris/_page
+# make wheel   a wheel with everything, into dist/
+# make fuzz    a million damaged results into the codec
+# make format  formats all sources
+# make clean   removes what the targets above made
+#
+# PYTHON=/path/to/python chooses the interpreter of the environment.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := demo
+
+BIN := .venv/bin
+# Each of these is the last file that its step writes, so an interrupted step is done again.
+ENVIRONMENT := .venv/environment
+MODULES := web/node_modules/.package-lock.json
+PAGE := src/nitocris/_page/index.html
+
+PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) \
+	$(wildcard web/*.html web/*.ts web/*.json)
+
+# Python's half and Node's half run at once, each with its output in one piece.
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
+	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+.PHONY: demo test check page wheel fuzz format clean
+.PHONY: ready check-python check-page environment chromium
+
+demo: ready
+	$(BIN)/python examples/01_squares.py
+
+test: chromium check
+	$(BIN)/python -m pytest tests/integration tests/browser
+	$(BIN)/python scripts/test_other_pythons.py
+
+check: ready
+	@$(MAKE) --no-print-directory $(PARALLEL) check-python check-page
+
+ready:
+	@$(MAKE) --no-print-directory $(PARALLEL) environment page
+
+environment: $(ENVIRONMENT)
+	@:
+
+page: $(PAGE)
+	@:
+
+check-python: $(ENVIRONMENT)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q tests/unit
+
+check-page: $(MODULES)
+	cd web && npm run --silent check
+
+chromium:
+	scripts/ensure_chromium.sh
+
+wheel: ready
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+fuzz: $(ENVIRONMENT)
+	NITOCRIS_FUZZ=1000000 $(BIN)/python -m pytest -q --timeout 0 -k fuzz tests/unit
+
+format: $(ENVIRONMENT) $(MODULES)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd web && npm run --silent format
+
+clean:
+	rm -rf .venv .build build dist web/node_modules src/nitocris/_page
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(ENVIRONMENT): pyproject.toml scripts/make_venv.sh scripts/find_python.sh
+	scripts/make_venv.sh "$$(PYTHON='$(PYTHON)' scripts/find_python.sh)" .venv dev
+	@touch $@
+
+# Not `npm ci`: that refuses a lock without the optional packages of every other platform.
+$(MODULES): web/package.json web/package-lock.json
+	@command -v npm >/dev/null || { echo "The page needs Node 20 or later: install it first" >&2; exit 1; }
+	cd web && npm install --no-save --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE): $(MODULES) $(PAGE_SOURCES)
+	cd web && npm run --silent build
+	@touch $@
