@@ -1,0 +1,271 @@
+"""Exceptions: what happened, as text and plain data, never as the remote object.
+
+    type name, text of str(), args, attributes, notes, traceback, cause
+
+At the owner a built-in type comes back as a subclass of `RemoteError` and of that type, so that
+`except ValueError` works; any other as a plain `RemoteError`.  Types that mean something to the
+interpreter itself (SystemExit, KeyboardInterrupt, StopIteration …) are plain as well: a stranger
+must not be able to end the owner's process or loop.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+import traceback
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import Any
+
+from nitocris.codec import tags
+from nitocris.codec.limits import KIB, Limits
+from nitocris.codec.wire import Encoder, Reader, Writer, decodes
+from nitocris.errors import EncodeError, RemoteError, RemoteTraceback
+
+_NAMES = (
+    "ArithmeticError", "AssertionError", "AttributeError", "BlockingIOError", "BrokenPipeError",
+    "BufferError", "ChildProcessError", "ConnectionAbortedError", "ConnectionError",
+    "ConnectionRefusedError", "ConnectionResetError", "EOFError", "FileExistsError",
+    "FileNotFoundError", "FloatingPointError", "ImportError", "IndentationError", "IndexError",
+    "InterruptedError", "IsADirectoryError", "KeyError", "LookupError", "MemoryError",
+    "ModuleNotFoundError", "NameError", "NotADirectoryError", "NotImplementedError", "OSError",
+    "OverflowError", "PermissionError", "ProcessLookupError", "RecursionError", "ReferenceError",
+    "RuntimeError", "SyntaxError", "SystemError", "TabError", "TimeoutError", "TypeError",
+    "UnboundLocalError", "UnicodeDecodeError", "UnicodeEncodeError", "UnicodeError",
+    "UnicodeTranslateError", "ValueError", "ZeroDivisionError",
+)  # fmt: skip
+
+
+_BASES: dict[str, type[Exception]] = {
+    **{name: getattr(builtins, name) for name in _NAMES},
+    "nitocris.errors.EncodeError": EncodeError,
+}
+
+_ATTRIBUTES = {
+    OSError: ("errno", "strerror", "filename", "filename2"),
+    ImportError: ("name", "path"),
+}
+"""Attributes that are set by the constructor from more than `args`; only plain values travel."""
+
+_PLAIN_TYPES = (type(None), int, str, bytes)
+
+_EXCEPTION_NODES = 50
+_EXCEPTION_BYTES = 1024
+_MAX_NAME_CHARACTERS = 300
+_MAX_NOTES = 32
+_MAX_ARGUMENTS = 64
+_MAX_ARGUMENT_BYTES = 256 * KIB
+"""An argument that takes more (an array in an assertion) comes back as the head of its repr."""
+_MAX_REPR_CHARACTERS = 1_000
+
+_CONTROLS = re.compile(
+    # C0 without tab and newline, DEL, C1; marks, embeddings, overrides and isolates of the
+    # bidirectional algorithm, which can make a text read as another one.
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
+)
+
+
+def find_encoder(_: Writer, value: object) -> Encoder | None:
+    """Recognise exceptions of any class."""
+    return _encode_exception if isinstance(value, BaseException) else None
+
+
+def _encode_exception(writer: Writer, value: BaseException) -> None:
+    if writer.in_exception:
+        # Chains travel as causes; anything else could be as long as it likes.
+        raise EncodeError("an exception within an exception's arguments")
+    chain: list[BaseException] = []
+    link: BaseException | None = value
+    while link is not None and len(chain) < writer.limits.causes + 1:
+        chain.append(link)
+        link = _cause(link)
+        if any(link is seen for seen in chain):
+            break
+    writer.buffer.append(tags.EXCEPTION)
+    writer.varint(len(chain))
+    for link in chain:
+        # Each traceback on its own, except the first, which shows the whole chain.
+        _write_exception(writer, link, whole_chain=link is value)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    if error.__cause__ is not None or error.__suppress_context__:
+        return error.__cause__
+    return error.__context__
+
+
+def _write_exception(writer: Writer, error: BaseException, *, whole_chain: bool) -> None:
+    writer.charge(_EXCEPTION_NODES, _EXCEPTION_BYTES)
+    limit = writer.limits.traceback_bytes
+    name = _type_name(type(error))
+    arguments = [_plain(writer, argument) for argument in error.args[:_MAX_ARGUMENTS]]
+    attributes = [
+        _plain(writer, getattr(error, attribute, None)) for attribute in _attributes_of(name)
+    ]
+    notes = getattr(error, "__notes__", ())
+    notes = [str(note) for note in notes if type(note) is str] if type(notes) is list else []
+    writer.text(name[:_MAX_NAME_CHARACTERS])
+    writer.text(_tail(_text_of(error), limit))
+    writer.write(arguments)
+    writer.write(attributes)
+    writer.write([_tail(note, limit // _MAX_NOTES) for note in notes[:_MAX_NOTES]])
+    writer.text(_tail(_format(error, whole_chain), limit))
+
+
+def _type_name(cls: type) -> str:
+    module, name = cls.__module__, cls.__qualname__
+    return name if module == "builtins" else f"{module}.{name}"
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "<its __str__ failed>"
+
+
+def _format(error: BaseException, whole_chain: bool) -> str:
+    try:
+        return "".join(traceback.format_exception(error, chain=whole_chain))
+    except Exception:
+        return f"{_type_name(type(error))}: <its traceback could not be formatted>"
+
+
+def _tail(text: str, limit: int) -> str:
+    """Answer the last part that fits into a number of UTF-8 bytes."""
+    data = text.encode("utf-8", "replace")
+    return text if len(data) == len(text) <= limit else data[-limit:].decode("utf-8", "ignore")
+
+
+def _plain(writer: Writer, value: object) -> object:
+    """Answer a value that can be carried: itself, or else the head of its repr."""
+    trial = Writer(_small(writer.limits), writer.registry)
+    trial.in_exception = True
+    try:
+        trial.write(value)
+    except Exception:
+        return _repr(value)
+    return value if trial.size() <= _MAX_ARGUMENT_BYTES else _repr(value)
+
+
+@lru_cache(maxsize=8)
+def _small(limits: Limits) -> Limits:
+    return Limits(
+        depth=max(limits.depth // 2, 1),
+        nodes=limits.nodes // 100,
+        memory=limits.memory // 100,
+        hash_multiplicity=limits.hash_multiplicity,
+        integer_bytes=limits.integer_bytes,
+    )
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)[:_MAX_REPR_CHARACTERS]
+    except Exception:
+        return f"<{type(value).__qualname__}: its __repr__ failed>"
+
+
+@decodes(tags.EXCEPTION)
+def _decode_exception(reader: Reader) -> RemoteError:
+    reader.enter()
+    count = reader.varint()
+    if not 0 < count <= reader.limits.causes + 1:
+        reader.refuse(f"a chain of {count:,} exceptions")
+    chain = [_read_exception(reader) for _ in range(count)]
+    reader.leave()
+    for error, cause in pairwise(chain):
+        error.remote_cause = cause
+    return chain[0]
+
+
+def _read_exception(reader: Reader) -> RemoteError:
+    reader.charge(_EXCEPTION_NODES, _EXCEPTION_BYTES)
+    name = clean(reader.text())
+    text = clean(reader.text())
+    arguments, attributes, notes = reader.read(), reader.read(), reader.read()
+    trace = reader.text()
+    if len(trace.encode("utf-8", "surrogatepass")) > reader.limits.traceback_bytes:
+        reader.refuse("a traceback that is too long")
+    if len(name) > _MAX_NAME_CHARACTERS:
+        reader.refuse("an exception whose type has too long a name")
+    if not (type(arguments) is type(attributes) is type(notes) is list):
+        reader.refuse("an exception without its lists")
+    if len(notes) > _MAX_NOTES or not all(type(note) is str for note in notes):
+        reader.refuse("notes that are not texts")
+    return _build(name, text, tuple(arguments), attributes, [clean(n) for n in notes], clean(trace))
+
+
+def _build(
+    name: str,
+    text: str,
+    arguments: tuple[object, ...],
+    attributes: list[object],
+    notes: list[str],
+    trace: str,
+) -> RemoteError:
+    cls = remote_class(name)
+    error = cls.__new__(cls)
+    if name == "Exception":
+        error.args = (text,)
+    elif cls is RemoteError:
+        error.args = (f"{name}: {text}" if text else name,)
+    else:
+        error.args = arguments
+    state = vars(error)
+    state["type_name"] = name
+    state["remote_text"] = text
+    state["remote_args"] = arguments
+    state["remote_traceback"] = trace
+    for attribute, value in zip(_attributes_of(name), attributes, strict=False):
+        if type(value) in _PLAIN_TYPES:
+            setattr(error, attribute, value)
+    for note in notes:
+        error.add_note(note)
+    error.__cause__ = RemoteTraceback(trace)
+    return error
+
+
+def _attributes_of(name: str) -> tuple[str, ...]:
+    base = _BASES.get(name)
+    for cls, attributes in _ATTRIBUTES.items():
+        if base is not None and issubclass(base, cls):
+            return attributes
+    return ()
+
+
+@cache
+def _class_for(name: str) -> type[RemoteError]:
+    base = _BASES[name]
+    body = {"__module__": __name__, "__str__": _str, "__reduce__": _reduce}
+    return type(f"Remote{base.__name__}", (RemoteError, base), body)
+
+
+def remote_class(name: str) -> type[RemoteError]:
+    """Answer the class as which a remote type comes back."""
+    return _class_for(name) if name in _BASES else RemoteError
+
+
+def _str(self: RemoteError) -> str:
+    return str(vars(self).get("remote_text", ""))
+
+
+def _reduce(self: RemoteError) -> tuple[Any, ...]:
+    return _restore, (self.type_name, self.args, vars(self).copy(), self.__cause__)
+
+
+def _restore(
+    name: str, args: tuple[object, ...], state: dict[str, Any], cause: BaseException | None
+) -> RemoteError:
+    """Rebuild a copied or pickled error; the built-in constructors would want other arguments."""
+    cls = remote_class(name)
+    error = cls.__new__(cls)
+    error.args = args
+    vars(error).update(state)
+    error.__cause__ = cause
+    return error
+
+
+def clean(text: str) -> str:
+    """Answer a text without control characters, which could repaint the owner's terminal."""
+    return _CONTROLS.sub("", text)
