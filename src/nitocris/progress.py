@@ -9,6 +9,11 @@ from typing import Self
 from tqdm.auto import tqdm
 
 
+class _Bar(tqdm):  # type: ignore[type-arg]  # it is not generic at run time
+    monitor_interval = 0
+    """No thread that redraws a bar: it would outlive the execution, and `map` redraws by itself."""
+
+
 class Progress:
     """A bar with items done, items per second and workers; silent unless wanted.
 
@@ -18,7 +23,7 @@ class Progress:
     """
 
     def __init__(self, total: int | None, *, wanted: bool) -> None:
-        self._bar = tqdm(total=total, unit=" items", disable=not wanted, dynamic_ncols=True)
+        self._bar = _Bar(total=total, unit=" items", disable=not wanted, dynamic_ncols=True)
         self._workers = -1
 
     def __enter__(self) -> Self:
