@@ -1,8 +1,9 @@
 """The lock file of a Pyodide release: which packages exist for it, and their hashes.
 
-Every release ships a `pyodide-lock.json`.  The page's build puts it, gzipped, beside the runtime:
+Every release ships a `pyodide-lock.json`.  The page's build puts it, gzipped, beside the runtime,
+under another name because browsers get a lock without packages:
 
-    _page/runtime/<version>/pyodide-lock.json.gz
+    _page/runtime/<version>/packages.json.gz
 
 What is in it: file name, SHA-256, dependencies and importable modules of some 300 packages.  What
 is not: sizes, and the version of the release itself, which is the folder's name.
@@ -104,7 +105,7 @@ def find_lock(python: tuple[int, int], runtimes: Path = RUNTIMES) -> Lock:
         PackageError: No such release is bundled.
     """
     available = []
-    for path in sorted(runtimes.glob("*/pyodide-lock.json.gz")):
+    for path in sorted(runtimes.glob("*/packages.json.gz")):
         lock = read_lock(path)
         if lock.minor == python:
             return lock
@@ -116,7 +117,7 @@ def find_lock(python: tuple[int, int], runtimes: Path = RUNTIMES) -> Lock:
 
 
 def read_lock(path: Path) -> Lock:
-    """Reads `<version>/pyodide-lock.json.gz`.
+    """Reads `<version>/packages.json.gz`.
 
     Raises:
         PackageError: It is not readable, or no lock.
@@ -135,7 +136,7 @@ def parse_lock(content: Mapping[str, Any], version: str) -> Lock:
     abi = info.get("abi_version")
     # Until 3.11 the platform is Emscripten's, in 3.12 Pyodide's, from 3.13 on that of PEP 783.
     names = [info["platform"], *(f"{name}_{abi}" for name in ("pyodide", "pyemscripten") if abi)]
-    packages = {}
+    packages: dict[str, LockedPackage] = {}
     for key, entry in content["packages"].items():
         name = canonicalize_name(key)
         packages[name] = LockedPackage(

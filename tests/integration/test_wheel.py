@@ -37,9 +37,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build_wheel(source: Path, folder: Path, **environment: str) -> Path:
     """Builds a wheel with what is installed already, and returns its path."""
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-        + ["--wheel-dir", str(folder), str(source)],
+        [*pip, "--wheel-dir", str(folder), str(source)],
         check=True,
         env={**os.environ, **environment},
     )
@@ -62,7 +62,7 @@ def test_everything_is_in_the_wheel(wheel: Path) -> None:
         "nitocris/_page/sandbox.html",
         "nitocris/_page/runtime/index.json",
     } <= {*names}
-    for file in ("pyodide-lock.json.gz", "pyodide.asm.wasm.gz", "python_stdlib.zip.gz"):
+    for file in ("packages.json.gz", "pyodide.asm.wasm.gz", "python_stdlib.zip.gz"):
         assert sum(name.endswith(f"/{file}") for name in names) == 3
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {
@@ -77,11 +77,8 @@ def test_works_without_node(wheel: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "venv"
     venv.create(scratch)
     python = scratch / "bin" / "python"
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps"]
-        + [str(wheel)],
-        check=True,
-    )
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
     # The dependencies of this environment, but not this tree: .pth files are read in the scratch
     # environment's own folder only, and the editable install is one.
     (site_packages,) = (scratch / "lib").glob("python*/site-packages")
@@ -105,9 +102,9 @@ def test_works_without_node(wheel: Path, tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_sdist_needs_no_node(tmp_path: Path) -> None:
     """An sdist contains the built page: a wheel can be made from it where there is no npm."""
+    hatchling = [sys.executable, "-m", "hatchling", "build"]
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "sdist"]
-        + ["--directory", str(tmp_path)],
+        [*hatchling, "--target", "sdist", "--directory", str(tmp_path)],
         check=True,
         cwd=ROOT,
         stdout=subprocess.DEVNULL,

@@ -79,7 +79,7 @@ class Release:
             "abi_version": "2024_0",
             "python": self.python,
         }
-        path = folder / "pyodide-lock.json.gz"
+        path = folder / "packages.json.gz"
         path.write_bytes(
             gzip.compress(json.dumps({"info": info, "packages": self.entries}).encode())
         )

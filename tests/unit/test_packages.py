@@ -522,10 +522,10 @@ class TestLock:
     )
     def test_damaged(self, tmp_path: Path, content: bytes) -> None:
         """A lock that cannot be read is an error that names it."""
-        path = tmp_path / "pyodide-lock.json.gz"
+        path = tmp_path / "packages.json.gz"
         path.write_bytes(content)
 
-        with pytest.raises(PackageError, match=r"pyodide-lock\.json\.gz is no lock file"):
+        with pytest.raises(PackageError, match=r"packages\.json\.gz is no lock file"):
             read_lock(path)
 
 
