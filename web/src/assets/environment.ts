@@ -1,0 +1,101 @@
+// What this device needs before it can compute: a runtime, the library's bundle and some wheels,
+// as /api/environment lists them.
+import { strings } from '../strings';
+import { DownloadError, type Fetching, type RemoteFile, request } from './download';
+import { sha256Hex } from './sha256';
+
+export interface Environment {
+  /** SHA-256 of the answer, as `welcome` names it. */
+  readonly id: string;
+  readonly title: string;
+  readonly python: string;
+  readonly version: string;
+  readonly runtime: readonly RemoteFile[];
+  readonly bundle: RemoteFile;
+  readonly wheels: readonly RemoteFile[];
+}
+
+/** The owner's side is there, but cannot say yet what is needed; the message is for people. */
+export class NotReadyError extends Error {
+  override readonly name = 'NotReadyError';
+}
+
+/**
+ * Asks the coordinator what is needed.
+ *
+ * @throws NotReadyError The packages cannot be had at the moment.
+ * @throws DownloadError The token is not the coordinator's, or the answer makes no sense.
+ */
+export async function fetchEnvironment(fetching: Fetching): Promise<Environment> {
+  const response = await request('/api/environment', fetching, 'no-store');
+  const bytes = await response.arrayBuffer();
+  const body = parsed(bytes);
+  if (response.status === 503) throw new NotReadyError(reasonOf(body));
+  const runtime = record(record(body)['runtime']);
+  return {
+    id: await sha256Hex(bytes),
+    title: text(record(body)['title']),
+    python: text(record(body)['python']),
+    version: text(runtime['version']),
+    runtime: list(runtime['files']).map(remoteFile),
+    bundle: remoteFile(record(body)['bundle']),
+    wheels: list(record(body)['wheels']).map(remoteFile),
+  };
+}
+
+/** Every file, the largest first, so that the downloads end together. */
+export function filesOf(environment: Environment): readonly RemoteFile[] {
+  const files = [...environment.runtime, environment.bundle, ...environment.wheels];
+  return files.sort((one, other) => other.size - one.size);
+}
+
+export function sizeOf(environment: Environment): number {
+  return filesOf(environment).reduce((sum, file) => sum + file.size, 0);
+}
+
+/** Whether compute workers started for one may serve the other: the title may change. */
+export function needsSame(one: Environment, other: Environment): boolean {
+  const hashes = ({ runtime, bundle, wheels }: Environment) =>
+    [...runtime, bundle, ...wheels].map((file) => file.sha256).join();
+  return one.version === other.version && hashes(one) === hashes(other);
+}
+
+function reasonOf(body: unknown): string {
+  const reason = record(body)['error'];
+  return typeof reason === 'string' ? reason : strings.environment.notReady;
+}
+
+function parsed(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw strange();
+  }
+}
+
+function remoteFile(value: unknown): RemoteFile {
+  const { name, url, size, sha256 } = record(value);
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw strange();
+  // Paths only: the coordinator must not send this device to other hosts with its token.
+  if (!/^\/(?!\/)/.test(text(url))) throw strange();
+  return { name: text(name), url: text(url), size, sha256: text(sha256) };
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) throw strange();
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw strange();
+  return value;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw strange();
+  return value;
+}
+
+function strange(): DownloadError {
+  return new DownloadError(strings.environment.strange);
+}

@@ -1,0 +1,182 @@
+// The one WebSocket of this device: it says hello, listens for signs of life, and comes back after
+// a loss with growing, jittered waits. It runs in the I/O worker, whose timers a hidden tab does
+// not stop. What the frames mean beyond hello and goodbye is its owner's business.
+import {
+  decodeFrame,
+  encodeFrame,
+  FrameError,
+  type FromCoordinator,
+  type FromWorker,
+  fromCoordinator,
+  PROTOCOL_VERSION,
+} from './frames';
+
+export type Connection =
+  | { readonly state: 'idle' }
+  | { readonly state: 'connecting'; readonly attempt: number }
+  | { readonly state: 'open'; readonly worker: number; readonly environment: string }
+  | { readonly state: 'waiting'; readonly until: number; readonly attempt: number }
+  /** The coordinator said goodbye; its link may come back when the script is run again. */
+  | { readonly state: 'ended'; readonly until: number; readonly attempt: number }
+  | { readonly state: 'refused'; readonly code: string; readonly message: string };
+
+/** What is used of a WebSocket. */
+export interface Socket {
+  binaryType: BinaryType;
+  onopen: ((event: Event) => void) | null;
+  onmessage: ((event: MessageEvent) => void) | null;
+  onclose: ((event: CloseEvent) => void) | null;
+  send(frame: ArrayBuffer): void;
+  close(): void;
+}
+
+export interface ConnectionPorts {
+  readonly dial: () => Socket;
+  readonly random: () => number;
+  readonly onState: (state: Connection) => void;
+  readonly onFrame: (message: FromCoordinator, frame: ArrayBuffer) => void;
+}
+
+export const QUIET_MS = 15_000;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 30_000;
+/** From here on every wait is the longest one. */
+const SLOW_ATTEMPT = 6;
+/** A socket that neither opens nor fails, as behind a captive portal. */
+const WELCOME_MS = 30_000;
+const GOING_AWAY = 1001;
+/** Refusals that pass by themselves. */
+const PASSING = new Set(['late', 'full']);
+
+/** Milliseconds before the given attempt: doubled each time up to 30 s, times 0.5 to 1. */
+export function backoff(attempt: number, random: number): number {
+  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
+  return wait * (0.5 + random / 2);
+}
+
+export class CoordinatorLink {
+  #state: Connection = { state: 'idle' };
+  #socket: Socket | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #attempt = 0;
+  #wasWelcome = false;
+  readonly #token: string;
+  readonly #ports: ConnectionPorts;
+
+  constructor(token: string, ports: ConnectionPorts) {
+    this.#token = token;
+    this.#ports = ports;
+  }
+
+  get state(): Connection {
+    return this.#state;
+  }
+
+  open(): void {
+    if (this.#state.state === 'idle' || this.#state.state === 'refused') this.#dial();
+  }
+
+  /** Does not wait any longer, for example because the network is back. */
+  retry(): void {
+    if (this.#state.state === 'waiting' || this.#state.state === 'ended') this.#dial();
+  }
+
+  close(): void {
+    this.#hangUp();
+    this.#attempt = 0;
+    this.#become({ state: 'idle' });
+  }
+
+  /** Sends when welcome, else drops it: what belongs to a lost connection must not cross over. */
+  send(message: FromWorker): void {
+    this.forward(encodeFrame(message));
+  }
+
+  forward(frame: ArrayBuffer): void {
+    if (this.#state.state === 'open') this.#socket?.send(frame);
+  }
+
+  #dial(): void {
+    this.#hangUp();
+    this.#become({ state: 'connecting', attempt: this.#attempt });
+    const socket = this.#ports.dial();
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      const hello = { type: 'hello', kind: 'browser', capacity: 0 } as const;
+      socket.send(encodeFrame({ ...hello, protocol: PROTOCOL_VERSION, token: this.#token }));
+    };
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ code }) => this.#lost(code === GOING_AWAY ? 'ended' : 'waiting');
+    this.#after(WELCOME_MS, () => this.#lost('waiting'));
+  }
+
+  #receive(data: unknown): void {
+    if (!(data instanceof ArrayBuffer)) return;
+    let message: FromCoordinator;
+    try {
+      message = fromCoordinator(decodeFrame(data).header);
+    } catch (error) {
+      // A newer coordinator may know messages that this page does not.
+      if (error instanceof FrameError) return console.warn(error.message);
+      throw error;
+    }
+    if (message.type === 'refused') return this.#refused(message);
+    this.#listen();
+    if (message.type === 'welcome') {
+      this.#attempt = 0;
+      this.#wasWelcome = true;
+      this.#become({
+        state: 'open',
+        worker: message.worker,
+        environment: message.environment,
+      });
+    }
+    if (this.#state.state === 'open') this.#ports.onFrame(message, data);
+  }
+
+  #listen(): void {
+    this.#after(QUIET_MS, () => {
+      this.send({ type: 'ping' });
+      this.#after(QUIET_MS, () => this.#lost('waiting'));
+    });
+  }
+
+  #refused({ code, message }: Extract<FromCoordinator, { type: 'refused' }>): void {
+    if (PASSING.has(code)) return this.#lost('waiting');
+    if (code === 'token' && this.#wasWelcome) {
+      // Another execution answers at this address now; ours may return.
+      this.#attempt = SLOW_ATTEMPT;
+      return this.#lost('ended');
+    }
+    this.#hangUp();
+    this.#become({ state: 'refused', code, message });
+  }
+
+  #lost(state: 'waiting' | 'ended'): void {
+    this.#hangUp();
+    this.#attempt += 1;
+    const wait = backoff(this.#attempt, this.#ports.random());
+    this.#become({ state, until: Date.now() + wait, attempt: this.#attempt });
+    this.#after(wait, () => this.#dial());
+  }
+
+  #hangUp(): void {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  #after(wait: number, action: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, wait);
+  }
+
+  #become(state: Connection): void {
+    this.#state = state;
+    this.#ports.onState(state);
+  }
+}

@@ -1,0 +1,166 @@
+// The wire, as docs/protocol.md has it:
+//
+//     frame = uint32 header length | JSON header | zeros up to a multiple of 8 | payload
+//
+// This side reads headers only; what a payload holds is between the two Pythons.
+
+export const PROTOCOL_VERSION = 1;
+/** The largest frame that a coordinator takes as a result. */
+export const MAX_RESULT_BYTES = 64 * 1024 * 1024;
+export const MAX_REASON_LENGTH = 500;
+
+export type FromCoordinator =
+  | { readonly type: 'welcome'; readonly worker: number; readonly environment: string }
+  | { readonly type: 'refused'; readonly code: string; readonly message: string }
+  | { readonly type: 'map'; readonly map: number; readonly blobs: readonly string[] }
+  | {
+      readonly type: 'chunk';
+      readonly lease: number;
+      readonly map: number;
+      readonly items: number;
+      readonly skip: number;
+      readonly blobs: readonly string[];
+    }
+  | { readonly type: 'cancel'; readonly lease: number }
+  | { readonly type: 'forget'; readonly map: number }
+  | { readonly type: 'pong' };
+
+export type FromWorker =
+  | {
+      readonly type: 'hello';
+      readonly protocol: number;
+      readonly token: string;
+      readonly kind: 'browser';
+      readonly capacity: number;
+    }
+  | { readonly type: 'capacity'; readonly capacity: number }
+  | {
+      readonly type: 'result';
+      readonly lease: number;
+      readonly offset: number;
+      readonly count: number;
+      readonly final: boolean;
+    }
+  | { readonly type: 'failed'; readonly lease: number; readonly reason: string }
+  | { readonly type: 'ping' };
+
+export type Chunk = Extract<FromCoordinator, { type: 'chunk' }>;
+export type Result = Extract<FromWorker, { type: 'result' }>;
+
+export class FrameError extends Error {
+  override readonly name = 'FrameError';
+}
+
+/** Writes a frame. */
+export function encodeFrame(header: FromWorker, payload = new Uint8Array()): ArrayBuffer {
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const start = aligned(4 + text.length);
+  const frame = new Uint8Array(start + payload.length);
+  new DataView(frame.buffer).setUint32(0, text.length, true);
+  frame.set(text, 4);
+  frame.set(payload, start);
+  return frame.buffer;
+}
+
+/** Splits a frame; the payload is a view on it. */
+export function decodeFrame(frame: ArrayBuffer): { header: unknown; payload: Uint8Array } {
+  if (frame.byteLength < 4) throw new FrameError(`${frame.byteLength} bytes hold no header`);
+  const end = 4 + new DataView(frame).getUint32(0, true);
+  const start = aligned(end);
+  if (frame.byteLength !== end && frame.byteLength < start) {
+    throw new FrameError('the frame ends inside its header');
+  }
+  const text = new TextDecoder('utf-8', { fatal: true });
+  try {
+    const header: unknown = JSON.parse(text.decode(new Uint8Array(frame, 4, end - 4)));
+    return { header, payload: new Uint8Array(frame).subarray(start) };
+  } catch (error) {
+    throw new FrameError(`the header is no JSON: ${error}`);
+  }
+}
+
+/** Narrows a header of the coordinator's, or throws a `FrameError`. */
+export function fromCoordinator(header: unknown): FromCoordinator {
+  const field = new Fields(header);
+  switch (field.type) {
+    case 'welcome':
+      return { type: 'welcome', worker: field.id('worker'), environment: field.text('environment') };
+    case 'refused':
+      return { type: 'refused', code: field.text('code'), message: field.text('message') };
+    case 'map':
+      return { type: 'map', map: field.id('map'), blobs: field.texts('blobs') };
+    case 'chunk':
+      return {
+        type: 'chunk',
+        lease: field.id('lease'),
+        map: field.id('map'),
+        items: field.id('items'),
+        skip: field.id('skip'),
+        blobs: field.texts('blobs'),
+      };
+    case 'cancel':
+      return { type: 'cancel', lease: field.id('lease') };
+    case 'forget':
+      return { type: 'forget', map: field.id('map') };
+    case 'pong':
+      return { type: 'pong' };
+    default:
+      throw new FrameError(`unknown message ${JSON.stringify(field.type)}`);
+  }
+}
+
+/** Narrows the header of what a compute worker wants sent: nothing but a result may leave. */
+export function resultHeader(header: unknown): Result {
+  const field = new Fields(header);
+  if (field.type !== 'result') throw new FrameError('a compute worker may send results only');
+  return {
+    type: 'result',
+    lease: field.id('lease'),
+    offset: field.id('offset'),
+    count: field.id('count'),
+    final: field.flag('final'),
+  };
+}
+
+class Fields {
+  readonly #record: Readonly<Record<string, unknown>>;
+
+  constructor(header: unknown) {
+    if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+      throw new FrameError('the header is no object');
+    }
+    this.#record = header as Readonly<Record<string, unknown>>;
+  }
+
+  get type(): unknown {
+    return this.#record['type'];
+  }
+
+  id(name: string): number {
+    return this.#checked(name, (value) => Number.isSafeInteger(value) && Number(value) >= 0);
+  }
+
+  text(name: string): string {
+    return this.#checked(name, (value) => typeof value === 'string');
+  }
+
+  texts(name: string): readonly string[] {
+    const areTexts = (value: unknown) =>
+      Array.isArray(value) && value.every((each) => typeof each === 'string');
+    return this.#checked(name, areTexts);
+  }
+
+  flag(name: string): boolean {
+    return this.#checked(name, (value) => typeof value === 'boolean');
+  }
+
+  #checked<T>(name: string, isRight: (value: unknown) => boolean): T {
+    const value = this.#record[name];
+    if (!isRight(value)) throw new FrameError(`${String(this.type)}: ${name} is ${value}`);
+    return value as T;
+  }
+}
+
+function aligned(length: number): number {
+  return Math.ceil(length / 8) * 8;
+}

@@ -1,0 +1,93 @@
+// Every message between the page's four places, one union for each direction.
+//
+//   main thread  <-->  I/O worker  <-- port -->  sandboxed frame  -- boot -->  compute worker
+//                          ^------------------------- port -------------------------^
+//
+// A chunk's bytes travel on the last port only; the main thread sees nothing but snapshots.
+import type { Snapshot } from './pool/snapshot';
+
+/** What went wrong: a sentence for people, and what is folded away beneath it. */
+export interface Failure {
+  readonly message: string;
+  readonly details: string;
+}
+
+// ------------------------------------------------------------- main thread and I/O worker
+
+export type ToDevice =
+  | { readonly type: 'open'; readonly token: string; readonly origin: string }
+  | { readonly type: 'start'; readonly workers: number; readonly frame: MessagePort }
+  | { readonly type: 'resize'; readonly workers: number }
+  | { readonly type: 'retry' }
+  | { readonly type: 'stop' };
+
+export type FromDevice = { readonly type: 'snapshot'; readonly snapshot: Snapshot };
+
+// ------------------------------------------------------------- I/O worker and sandboxed frame
+
+/** Names of the bytes that a compute worker starts from; the frame holds them by SHA-256. */
+export interface Recipe {
+  /** The Pyodide release, such as "0.27.8". */
+  readonly version: string;
+  /** Files of the release by name, such as "pyodide.asm.js". */
+  readonly runtime: Readonly<Record<string, string>>;
+  readonly wheels: readonly string[];
+  readonly bundle: string;
+}
+
+export type ToFrame =
+  | { readonly type: 'source'; readonly text: string }
+  | { readonly type: 'keep'; readonly id: string; readonly bytes: ArrayBuffer }
+  | { readonly type: 'drop'; readonly id: string }
+  | {
+      readonly type: 'spawn';
+      readonly worker: number;
+      readonly recipe: Recipe;
+      readonly port: MessagePort;
+    }
+  | { readonly type: 'terminate'; readonly worker: number };
+
+export type FromFrame =
+  | { readonly type: 'ready' }
+  | { readonly type: 'crashed'; readonly worker: number; readonly details: string };
+
+/** The frame's first word to the page that holds it; the answer carries a port. */
+export const FRAME_READY = 'nitocris-frame-ready';
+
+// ------------------------------------------------------------- frame and compute worker
+
+/** The only message that a compute worker takes from the frame. */
+export interface Boot {
+  readonly version: string;
+  readonly runtime: Readonly<Record<string, ArrayBuffer>>;
+  readonly interpreter: WebAssembly.Module;
+  readonly wheels: readonly ArrayBuffer[];
+  readonly bundle: ArrayBuffer;
+  readonly port: MessagePort;
+}
+
+// ------------------------------------------------------------- I/O worker and compute worker
+
+export type ToCompute =
+  /** A `map` or `forget` frame: nothing is answered. */
+  | { readonly type: 'inform'; readonly frame: ArrayBuffer; readonly blobs: readonly ArrayBuffer[] }
+  /** A `chunk` frame: results, then `done`. */
+  | { readonly type: 'compute'; readonly frame: ArrayBuffer; readonly blobs: readonly ArrayBuffer[] }
+  /** The chunk under way is not wanted any more; `done` comes early. */
+  | { readonly type: 'abandon' };
+
+/** The steps of a compute worker's start, in order. */
+export type StepName = 'sandbox' | 'interpreter' | 'packages' | 'library' | 'confinement';
+
+export type FromCompute =
+  | { readonly type: 'step'; readonly name: StepName }
+  | { readonly type: 'ready' }
+  | { readonly type: 'result'; readonly frame: ArrayBuffer }
+  /** The chunk is over; `heap` is the interpreter's memory in bytes, which never shrinks. */
+  | { readonly type: 'done'; readonly heap: number }
+  | { readonly type: 'broken'; readonly details: string };
+
+/** Makes a forgotten case of a union a type error. */
+export function never(value: never): never {
+  throw new TypeError(`unexpected ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,224 @@
+// The compute workers of this device: started, watched, replaced, sent away. Who computes what is
+// the dispatcher's business; what happens to a worker is told to it through the hooks.
+import type { Failure, FromCompute, Recipe, StepName, ToCompute, ToFrame } from '../messages';
+import { never } from '../messages';
+import { STEP_DEADLINE_MS } from '../sandbox/steps';
+import { strings } from '../strings';
+
+export interface CrewHooks {
+  /** This worker has ended; `reason` says why, for the coordinator. */
+  readonly onLeft: (worker: number, reason: string) => void;
+  readonly onResult: (worker: number, frame: ArrayBuffer) => void;
+  /** The worker's chunk is over. */
+  readonly onDone: (worker: number) => void;
+  /** A worker died and another one takes its place. */
+  readonly onReplaced: (failure: Failure) => void;
+  /** No worker can be started here. */
+  readonly onHalted: (failure: Failure) => void;
+  /** Workers came, went, or went on in their start. */
+  readonly onChange: () => void;
+}
+
+export interface MemberView {
+  readonly id: number;
+  readonly ready: boolean;
+  readonly leaving: boolean;
+  readonly step: StepName;
+}
+
+interface Member {
+  readonly id: number;
+  readonly port: MessagePort;
+  state: 'starting' | 'ready';
+  step: StepName;
+  deadline: ReturnType<typeof setTimeout> | undefined;
+  /** What happens after its chunk. */
+  fate: 'stay' | 'leave' | 'replace';
+}
+
+/** An interpreter's memory never shrinks; beyond this it is started anew. */
+export const HEAP_LIMIT_BYTES = 2 * 1024 ** 3;
+export const START_FAILURES = 3;
+
+export class Crew {
+  readonly #members = new Map<number, Member>();
+  readonly #tellFrame: (message: ToFrame, transfer?: Transferable[]) => void;
+  readonly #hooks: CrewHooks;
+  readonly #isBusy: (worker: number) => boolean;
+  #recipe: Recipe | undefined;
+  #size: number;
+  #next = 1;
+  #failures = 0;
+
+  constructor(
+    size: number,
+    tellFrame: (message: ToFrame, transfer?: Transferable[]) => void,
+    isBusy: (worker: number) => boolean,
+    hooks: CrewHooks,
+  ) {
+    this.#size = size;
+    this.#tellFrame = tellFrame;
+    this.#isBusy = isBusy;
+    this.#hooks = hooks;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The workers that may be given a chunk, unless they have one. */
+  get available(): readonly number[] {
+    return [...this.#members.values()].filter(isAvailable).map(({ id }) => id);
+  }
+
+  get views(): readonly MemberView[] {
+    return [...this.#members.values()].map(({ id, state, step, fate }) => ({
+      id,
+      ready: state === 'ready',
+      leaving: fate === 'leave',
+      step,
+    }));
+  }
+
+  /** Starts all workers from this recipe; those of an earlier one end. */
+  equip(recipe: Recipe): void {
+    this.dismiss();
+    this.#recipe = recipe;
+    this.#failures = 0;
+    this.#fill();
+  }
+
+  /** Ends all workers at once; none is started until a recipe comes. */
+  dismiss(): void {
+    this.#recipe = undefined;
+    for (const member of [...this.#members.values()]) {
+      this.#end(member, strings.reasons.stopped);
+    }
+    this.#hooks.onChange();
+  }
+
+  /** Changes how many there are; a worker that computes ends its chunk first. */
+  resize(size: number): void {
+    this.#size = size;
+    const staying = [...this.#members.values()];
+    for (const member of staying) if (member.fate === 'leave') member.fate = 'stay';
+    const eagerness = ({ id, state }: Member) =>
+      state === 'starting' ? 0 : this.#isBusy(id) ? 2 : 1;
+    staying.sort((one, other) => eagerness(one) - eagerness(other));
+    for (const member of staying.slice(0, Math.max(0, staying.length - size))) {
+      if (this.#isBusy(member.id)) member.fate = 'leave';
+      else this.#end(member, strings.reasons.stopped);
+    }
+    this.#fill();
+    this.#hooks.onChange();
+  }
+
+  tell(worker: number, message: ToCompute, transfer: Transferable[] = []): void {
+    this.#members.get(worker)?.port.postMessage(message, transfer);
+  }
+
+  /** Ends a worker in the middle of whatever it does, and starts another one. */
+  replace(worker: number, reason: string): void {
+    const member = this.#members.get(worker);
+    if (!member) return;
+    this.#end(member, reason);
+    this.#fill();
+    this.#hooks.onChange();
+  }
+
+  /** The frame heard an error that the worker did not survive or did not report itself. */
+  crashed(worker: number, details: string): void {
+    const member = this.#members.get(worker);
+    if (member) this.#broke(member, details);
+  }
+
+  #fill(): void {
+    const recipe = this.#recipe;
+    if (!recipe) return;
+    const staying = [...this.#members.values()].filter(({ fate }) => fate !== 'leave');
+    for (let missing = this.#size - staying.length; missing > 0; missing--) this.#spawn(recipe);
+  }
+
+  #spawn(recipe: Recipe): void {
+    const { port1: port, port2: far } = new MessageChannel();
+    const id = this.#next++;
+    const member: Member = {
+      id,
+      port,
+      state: 'starting',
+      step: 'sandbox',
+      deadline: undefined,
+      fate: 'stay',
+    };
+    this.#members.set(id, member);
+    this.#reached(member, 'sandbox');
+    port.onmessage = ({ data }: MessageEvent<FromCompute>) => this.#hear(member, data);
+    this.#tellFrame({ type: 'spawn', worker: id, recipe, port: far }, [far]);
+  }
+
+  #hear(member: Member, message: FromCompute): void {
+    switch (message.type) {
+      case 'step':
+        this.#reached(member, message.name);
+        return this.#hooks.onChange();
+      case 'ready':
+        clearTimeout(member.deadline);
+        member.state = 'ready';
+        this.#failures = 0;
+        return this.#hooks.onChange();
+      case 'result':
+        return this.#hooks.onResult(member.id, message.frame);
+      case 'done':
+        return this.#done(member, message.heap);
+      case 'broken':
+        return this.#broke(member, message.details);
+      default:
+        return never(message);
+    }
+  }
+
+  #reached(member: Member, step: StepName): void {
+    member.step = step;
+    clearTimeout(member.deadline);
+    member.deadline = setTimeout(
+      () => this.#broke(member, strings.failures.deadline(step)),
+      STEP_DEADLINE_MS[step],
+    );
+  }
+
+  #done(member: Member, heap: number): void {
+    if (heap > HEAP_LIMIT_BYTES && member.fate === 'stay') member.fate = 'replace';
+    this.#hooks.onDone(member.id);
+    if (member.fate === 'stay') return;
+    this.#end(member, strings.reasons.stopped);
+    this.#fill();
+    this.#hooks.onChange();
+  }
+
+  #broke(member: Member, details: string): void {
+    if (!this.#members.has(member.id)) return;
+    const starting = member.state === 'starting';
+    this.#end(member, details);
+    if (starting && ++this.#failures >= START_FAILURES) {
+      this.dismiss();
+      const message = strings.failures.start(member.step);
+      return this.#hooks.onHalted({ message, details });
+    }
+    this.#hooks.onReplaced({ message: strings.failures.died, details });
+    this.#fill();
+    this.#hooks.onChange();
+  }
+
+  #end(member: Member, reason: string): void {
+    clearTimeout(member.deadline);
+    this.#members.delete(member.id);
+    member.port.onmessage = null;
+    member.port.close();
+    this.#tellFrame({ type: 'terminate', worker: member.id });
+    this.#hooks.onLeft(member.id, reason);
+  }
+}
+
+function isAvailable({ state, fate }: Member): boolean {
+  return state === 'ready' && fate === 'stay';
+}

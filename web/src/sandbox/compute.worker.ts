@@ -1,0 +1,90 @@
+// The script of a compute worker: start Python from the handed-in bytes, then answer chunks. It
+// runs the owner's code, so whoever listens to its port checks what comes out of it.
+import type { Boot, FromCompute, StepName, ToCompute } from '../messages';
+import { removeNetwork } from './confine';
+import { installPackages, type PyBytes, type Pyodide, type PyWorker, startInterpreter, startLibrary } from './pyodide';
+import { scope } from './scope';
+
+/** After steps that took longer, messages are read, so that a cancelled chunk can end early. */
+const LISTEN_AFTER_MS = 50;
+
+scope.onmessage = ({ data }) => {
+  scope.onmessage = null;
+  const boot = data as Boot;
+  start(boot).catch((error: unknown) => tell(boot.port, { type: 'broken', details: story(error) }));
+};
+
+async function start(boot: Boot): Promise<void> {
+  const { port } = boot;
+  const step = (name: StepName) => tell(port, { type: 'step', name });
+  step('interpreter');
+  const pyodide = await startInterpreter(boot);
+  step('packages');
+  installPackages(pyodide, boot.wheels);
+  step('library');
+  const worker = startLibrary(pyodide, boot.bundle);
+  step('confinement');
+  removeNetwork();
+  serve(port, pyodide, worker);
+  tell(port, { type: 'ready' });
+}
+
+function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
+  const waiting: Exclude<ToCompute, { type: 'abandon' }>[] = [];
+  let busy = false;
+  let abandoned = false;
+
+  async function compute(): Promise<void> {
+    abandoned = false;
+    while (!abandoned) {
+      const began = performance.now();
+      const bytes = worker.step();
+      if (bytes === undefined) break;
+      const frame = taken(bytes);
+      tell(port, { type: 'result', frame }, [frame]);
+      if (performance.now() - began > LISTEN_AFTER_MS) await otherMessages();
+    }
+    tell(port, { type: 'done', heap: pyodide._module.HEAPU8.length });
+  }
+
+  async function work(): Promise<void> {
+    if (busy) return;
+    busy = true;
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      worker.receive(bytesOf(next.frame), next.blobs.map(bytesOf));
+      if (next.type === 'compute') await compute();
+    }
+    busy = false;
+  }
+
+  port.onmessage = ({ data }: MessageEvent<ToCompute>) => {
+    if (data.type === 'abandon') abandoned = true;
+    else waiting.push(data);
+    work().catch((error: unknown) => tell(port, { type: 'broken', details: story(error) }));
+  };
+}
+
+function bytesOf(buffer: ArrayBuffer): Uint8Array {
+  return new Uint8Array(buffer);
+}
+
+/** Copies Python's bytes out of the interpreter's memory and lets go of them. */
+function taken(bytes: PyBytes): ArrayBuffer {
+  const view = bytes.getBuffer('u8');
+  const copy = new Uint8Array(view.data);
+  view.release();
+  bytes.destroy();
+  return copy.buffer;
+}
+
+function otherMessages(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+function tell(port: MessagePort, message: FromCompute, transfer: Transferable[] = []): void {
+  port.postMessage(message, transfer);
+}
+
+function story(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);
+}

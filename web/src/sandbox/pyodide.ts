@@ -1,0 +1,79 @@
+// Boots one Pyodide release from bytes, without a network. In what is used here the releases are
+// the same. Nothing is resolved in the browser: the coordinator hands over a flat list of wheels.
+import type { Boot } from '../messages';
+import { serveFromMemory, withCompiled } from './confine';
+import { scope } from './scope';
+
+export interface PyProxy {
+  destroy(): void;
+}
+
+export interface PyBytes extends PyProxy {
+  getBuffer(type: 'u8'): { readonly data: Uint8Array; release(): void };
+}
+
+/** `nitocris.worker.pyodide.PyodideWorker`. */
+export interface PyWorker extends PyProxy {
+  receive(frame: Uint8Array, blobs: readonly Uint8Array[]): void;
+  step(): PyBytes | undefined;
+}
+
+export interface Pyodide {
+  readonly FS: { writeFile(path: string, data: Uint8Array): void };
+  readonly _module: { readonly HEAPU8: Uint8Array };
+  runPython(code: string): unknown;
+  unpackArchive(data: ArrayBuffer, format: string, options: { extractDir: string }): void;
+}
+
+type LoadPyodide = (options: Readonly<Record<string, unknown>>) => Promise<Pyodide>;
+
+const BUNDLE = '/nitocris-worker.zip';
+/** Never asked: the name only has to be an address that a URL parser takes. */
+const NOWHERE = 'https://runtime.invalid/';
+
+/** Starts the interpreter of the handed-in release. */
+export async function startInterpreter(boot: Boot): Promise<Pyodide> {
+  const files = new Map<string, BodyInit>(Object.entries(boot.runtime));
+  files.set('pyodide.asm.wasm', new Uint8Array());
+  serveFromMemory(files);
+  load(boot, 'pyodide.js');
+  load(boot, 'pyodide.asm.js');
+  const { loadPyodide } = globalThis as unknown as { loadPyodide: LoadPyodide };
+  return withCompiled(boot.interpreter, () =>
+    loadPyodide({
+      indexURL: NOWHERE,
+      lockFileURL: `${NOWHERE}pyodide-lock.json`,
+      stdin: () => null,
+      stdout: (line: string) => console.debug(line),
+      stderr: (line: string) => console.debug(line),
+    }),
+  );
+}
+
+/** Unpacks the wheels where Python looks for packages. */
+export function installPackages(pyodide: Pyodide, wheels: readonly ArrayBuffer[]): void {
+  const extractDir = String(
+    pyodide.runPython('import sysconfig; sysconfig.get_path("purelib")'),
+  );
+  for (const wheel of wheels) pyodide.unpackArchive(wheel, 'wheel', { extractDir });
+}
+
+/** Imports the worker's half of the library from its zip and makes the worker. */
+export function startLibrary(pyodide: Pyodide, bundle: ArrayBuffer): PyWorker {
+  pyodide.FS.writeFile(BUNDLE, new Uint8Array(bundle));
+  return pyodide.runPython(`
+    import importlib, sys
+    sys.path.append("${BUNDLE}")
+    importlib.invalidate_caches()
+    from nitocris.worker.pyodide import PyodideWorker
+    PyodideWorker()
+  `) as PyWorker;
+}
+
+function load(boot: Boot, name: string): void {
+  const bytes = boot.runtime[name];
+  if (!bytes) throw new Error(`the release ${boot.version} came without ${name}`);
+  const url = URL.createObjectURL(new Blob([bytes], { type: 'text/javascript' }));
+  scope.importScripts(url);
+  URL.revokeObjectURL(url);
+}

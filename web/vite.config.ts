@@ -1,0 +1,83 @@
+// Three programs come out of one build: the page with its I/O worker, the compute worker (a string
+// inside the I/O worker, because it can only start from a blob within the sandbox), and the
+// sandbox's document with its bootstrap inline, whose hash the server pins in a header.
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import react from '@vitejs/plugin-react';
+import { build, type Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+const OUTPUT = resolve(import.meta.dirname, '../src/nitocris/_page');
+const COMPUTE_SOURCE = 'virtual:compute-source';
+
+/** Builds one entry as a self-contained classic script and returns its text. */
+async function script(entry: string): Promise<string> {
+  const result = await build({
+    configFile: false,
+    logLevel: 'warn',
+    build: {
+      write: false,
+      target: 'es2022',
+      lib: { entry: resolve(import.meta.dirname, entry), formats: ['iife'], name: 'nitocris' },
+    },
+  });
+  const [output] = Array.isArray(result) ? result : [result];
+  if (!output || !('output' in output)) throw new Error(`${entry} did not build`);
+  return output.output[0].code.trim();
+}
+
+function computeSource(): Plugin {
+  return {
+    name: 'nitocris-compute-source',
+    resolveId: (id) => (id === COMPUTE_SOURCE ? `\0${COMPUTE_SOURCE}` : null),
+    async load(id) {
+      if (id !== `\0${COMPUTE_SOURCE}`) return null;
+      return `export default ${JSON.stringify(await script('src/sandbox/compute.worker.ts'))}`;
+    },
+  };
+}
+
+function sandboxDocument(): Plugin {
+  return {
+    name: 'nitocris-sandbox-document',
+    apply: 'build',
+    async generateBundle() {
+      const source = await script('src/sandbox/bootstrap.ts');
+      if (/<\/?script|<!--/i.test(source)) throw new Error('the bootstrap cannot be inlined');
+      const template = readFileSync(resolve(import.meta.dirname, 'sandbox.html'), 'utf8');
+      const html = template.replace('/*bootstrap*/', () => source);
+      this.emitFile({ type: 'asset', fileName: 'sandbox.html', source: html });
+    },
+  };
+}
+
+/** Empties the output except for `runtime/`, which costs seconds to compress anew. */
+function keepRuntimes(): Plugin {
+  return {
+    name: 'nitocris-keep-runtimes',
+    apply: 'build',
+    buildStart() {
+      if (!existsSync(OUTPUT)) return;
+      for (const name of readdirSync(OUTPUT)) {
+        if (name !== 'runtime') rmSync(resolve(OUTPUT, name), { recursive: true });
+      }
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [react(), computeSource(), sandboxDocument(), keepRuntimes()],
+  worker: { format: 'es', plugins: () => [computeSource()] },
+  build: {
+    outDir: OUTPUT,
+    emptyOutDir: false,
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  test: {
+    environment: 'happy-dom',
+    include: ['test/**/*.test.{ts,tsx}'],
+    restoreMocks: true,
+  },
+});
