@@ -3,12 +3,20 @@
 # Each candidate is run for real, because a name on PATH may be a shim for a missing interpreter.
 set -euo pipefail
 
-for python in "${PYTHON:-}" python3 python3.12 python3.11 python3.13 "$HOME"/.pyenv/versions/3.1[123].*/bin/python; do
-    if [[ -n $python ]] &&
-        "$python" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
-        "$python" -c 'import sys; print(sys.executable)'
-        exit
+fits() {
+    "$1" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+}
+
+candidates=(python3 python3.12 python3.11 python3.13 "$HOME"/.pyenv/versions/3.1[123].*/bin/python)
+for python in "${PYTHON:-${candidates[@]}}"; do
+    if fits "$python"; then
+        exec "$python" -c 'import sys; print(sys.executable)'
     fi
 done
-echo "No Python from 3.11 to 3.13 was found; install one, or say: make PYTHON=/path/to/python" >&2
+if [[ -n ${PYTHON:-} ]]; then
+    echo "$PYTHON is not Python 3.11, 3.12 or 3.13" >&2
+else
+    echo "There is no Python 3.11, 3.12 or 3.13 on PATH; install one," \
+        "or say where it is: make PYTHON=/path/to/python" >&2
+fi
 exit 1

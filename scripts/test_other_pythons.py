@@ -15,8 +15,6 @@ from pathlib import Path
 
 MINORS = ((3, 11), (3, 12), (3, 13))
 ROOT = Path(__file__).resolve().parents[1]
-NO_TESTS = 5
-"""What pytest returns when its selection is empty."""
 
 _VERSION = "import platform, sys; print(*sys.version_info[:2], platform.python_version())"
 
