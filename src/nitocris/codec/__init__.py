@@ -10,7 +10,7 @@ The format: one version byte, then one value: a tag byte and what it needs.
 
 from __future__ import annotations
 
-from nitocris.codec import arrays, containers, dates, exceptions, records, scalars
+from nitocris.codec import arrays, containers, dates, exceptions, pandas_frames, records, scalars
 from nitocris.codec.limits import DEFAULT_LIMITS, Limits
 from nitocris.codec.reachable import classes_reachable_from
 from nitocris.codec.refusals import explain, find_cycle
@@ -28,11 +28,16 @@ __all__ = [
     "is_registrable",
 ]
 
-KINDS = (scalars, dates, containers, records, arrays, exceptions)
+KINDS = (scalars, dates, containers, records, arrays, pandas_frames, exceptions)
 """The modules that fill the tables of `wire` when they are imported."""
 
 # An exception may be a dataclass, and a registered class anything: they are asked in this order.
-FINDERS += [exceptions.find_encoder, records.find_encoder, arrays.find_encoder]
+FINDERS += [
+    exceptions.find_encoder,
+    records.find_encoder,
+    arrays.find_encoder,
+    pandas_frames.find_encoder,
+]
 
 
 def encode(
