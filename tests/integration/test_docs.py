@@ -1,0 +1,93 @@
+"""Every Python block of the README and the guides runs, with one worker on this machine.
+
+An expression with a value behind it in a comment, such as `d.map(f, items)  # [0, 1]`, must have
+that value.  A block that cannot run alone is preceded by the line `<!-- not run -->`.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.numpy_wheel import BUILDS, numpy_wheel
+
+ROOT = Path(__file__).parents[2]
+
+_BLOCK = re.compile(r"^(<!-- not run -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# Readers have volunteers; here a native worker stands in for them.
+_START = """
+import runpy
+from nitocris import DistributedExecution
+DistributedExecution.__init__.__kwdefaults__.update(
+    local_workers=1, host="127.0.0.1", progress=False
+)
+runpy.run_path("block.py", run_name="__main__")
+"""
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Returns a name for each block, and its source."""
+    found = []
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = path.read_text()
+        for match in _BLOCK.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            if not match[1]:
+                found.append((f"{path.relative_to(ROOT)}:{line}", match[2]))
+    return found
+
+
+def with_checks(source: str) -> str:
+    """Returns a program in which values in comments have become assertions."""
+    lines = source.splitlines()
+
+    class Checks(ast.NodeTransformer):
+        def visit_Expr(self, node: ast.Expr) -> ast.stmt:  # the name that ast calls
+            comment = lines[(node.end_lineno or 0) - 1][node.end_col_offset or 0 :].strip()
+            try:
+                expected = ast.parse(comment.lstrip("# "), mode="eval").body
+                ast.literal_eval(expected)
+            except (SyntaxError, ValueError):
+                return node
+            program = f"_found = {ast.unparse(node.value)}\n"
+            program += f"assert _found == {ast.unparse(expected)}, _found"
+            return ast.If(ast.Constant(value=True), ast.parse(program).body, [])
+
+    return ast.unparse(ast.fix_missing_locations(Checks().visit(ast.parse(source))))
+
+
+@pytest.mark.parametrize("source", [pytest.param(text, id=name) for name, text in blocks()])
+def test_block(source: str, tmp_path: Path) -> None:
+    """A reader who copies the block gets what it says."""
+    (tmp_path / "block.py").write_text(with_checks(source))
+    environment = dict(os.environ)
+    if sys.version_info[:2] in BUILDS:
+        environment["NITOCRIS_WHEELS"] = str(numpy_wheel().parent)
+    elif "packages=" in source:
+        pytest.skip("there is no NumPy in WebAssembly for this Python")
+
+    done = subprocess.run(
+        [sys.executable, "-c", _START],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_values_in_comments_are_checked() -> None:
+    """A wrong value makes a block fail, other comments do not matter."""
+    exec(with_checks("1 + 1  # 2\nint('3')  # a number\n'#'  # '#'"), {})
+
+    with pytest.raises(AssertionError, match="2"):
+        exec(with_checks("if True:\n    1 + 1  # 3"), {})
