@@ -211,7 +211,7 @@ def _decode_scalar(reader: Reader) -> object:
 def _encode_str(writer: Writer, value: str) -> None:
     writer.charge(1, VALUE_BYTES)
     writer.buffer.append(tags.NUMPY_STR)
-    writer.text(str(value))
+    writer.text(value)  # not str(value), which cuts NULs off the end
 
 
 @decodes(tags.NUMPY_STR)

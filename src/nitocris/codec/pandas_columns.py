@@ -33,6 +33,8 @@ _NUMPY_KINDS = "biufcmMO"
 _UNITS = ("s", "ms", "us", "ns")
 _CLOSED = ("right", "left", "both", "neither")
 
+YEARS = "zoned dates outside the years 1 to 9999"
+
 _NAN_FOR_MISSING = 1
 _DEFAULT_STORAGE, _PYTHON_STORAGE, _ARROW_STORAGE = range(0, 6, 2)
 _STORAGES = {_DEFAULT_STORAGE: None, _PYTHON_STORAGE: "python", _ARROW_STORAGE: "pyarrow"}
@@ -214,8 +216,11 @@ def _decode_categorical(reader: Reader) -> Any:
 
 def _write_zoned(writer: Writer, array: Any) -> None:
     writer.charge(_ZONED_NODES, _COLUMN_BYTES)
+    ticks = array.tz_convert(None).to_numpy()
+    if not have_calendar_years(ticks):
+        raise UnencodableError(array, YEARS)
     writer.buffer.append(tags.ZONED_COLUMN)
-    writer.write(array.tz_convert(None).to_numpy())
+    writer.write(ticks)
     write_pandas_zone(writer, array.dtype.tz)
 
 
@@ -227,7 +232,23 @@ def _decode_zoned(reader: Reader) -> Any:
     zone = read_pandas_zone(reader)
     if zone is None or not is_plain(ticks):
         reader.refuse("a column of zoned dates without a zone or unit")
+    if not have_calendar_years(ticks):
+        reader.refuse(YEARS)
     return pd.DatetimeIndex(ticks).tz_localize("UTC").tz_convert(zone).array
+
+
+def have_calendar_years(ticks: Any) -> bool:
+    """Answer whether dates lie in the years of `datetime`, so that zones can be applied to them."""
+    import numpy as np
+
+    unit = np.datetime_data(ticks.dtype)[0]
+    if unit == "ns":  # 1677 to 2262
+        return True
+    numbers = ticks.view("i8")
+    # A day off, for whatever the zone's offset is.
+    first, last = np.array(["0001-01-02", "9999-12-30"], f"M8[{unit}]").view("i8")
+    is_missing = numbers == np.iinfo(np.int64).min
+    return bool(((numbers >= first) & (numbers <= last) | is_missing).all())
 
 
 def write_pandas_zone(writer: Writer, zone: Any) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 from nitocris.codec import tags
 from nitocris.codec.limits import VALUE_BYTES
 from nitocris.codec.pandas_columns import (
+    YEARS,
+    have_calendar_years,
     import_pandas,
     is_plain,
     read_column,
@@ -23,7 +25,7 @@ from nitocris.codec.pandas_columns import (
     write_pandas_zone,
 )
 from nitocris.codec.pandas_labels import encode_index, encode_multi_index, encode_range_index
-from nitocris.codec.wire import ENCODERS, Encoder, Reader, Writer, decodes
+from nitocris.codec.wire import ENCODERS, Encoder, Reader, UnencodableError, Writer, decodes
 
 _SERIES_NODES = 40
 _FRAME_NODES = 100
@@ -122,9 +124,18 @@ def _encode_frame(writer: Writer, frame: Any) -> None:
         writer.buffer.append(_BY_COLUMN)
         writer.charge(_COLUMN_NODES * width, 8 * rows)
         for position in range(width):
-            column = frame.iloc[:, position]
-            write_column(writer, column, column.array)
+            _write_frame_column(writer, frame, frame.iloc[:, position])
     writer.leave()
+
+
+def _write_frame_column(writer: Writer, frame: Any, column: Any) -> None:
+    name = column.name
+    try:
+        write_column(writer, column, column.array)
+    except UnencodableError as error:
+        if error.value is column:
+            raise UnencodableError(frame, f"in its column {name!r}, {error}") from None
+        raise
 
 
 def _is_one_array(frame: Any) -> bool:
@@ -190,6 +201,8 @@ def _read_attributes(reader: Reader) -> dict[Any, Any]:
 
 def _encode_timestamp(writer: Writer, value: Any) -> None:
     zone = value.tz
+    if zone is not None and not have_calendar_years(value.asm8):
+        raise UnencodableError(value, YEARS)
     writer.charge(_ZONED_SCALAR_NODES if zone else _SCALAR_NODES, 4 * VALUE_BYTES)
     writer.buffer.append(tags.TIMESTAMP)
     _write_ticks(writer, value)
@@ -204,7 +217,10 @@ def _decode_timestamp(reader: Reader) -> Any:
     unit, ticks = _read_ticks(reader)
     zone = read_pandas_zone(reader)
     reader.charge(_ZONED_SCALAR_NODES if zone else _SCALAR_NODES, 4 * VALUE_BYTES)
-    stamp = pd.Timestamp(np.int64(ticks).view(f"M8[{unit}]"))
+    exact = np.int64(ticks).view(f"M8[{unit}]")
+    if zone is not None and not have_calendar_years(exact):
+        reader.refuse(YEARS)
+    stamp = pd.Timestamp(exact)
     return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(zone)
 
 
