@@ -1,9 +1,9 @@
 """Map a function over a list on every device whose owner opens a link.
 
-    from nitocris import DistributedExecution
+from nitocris import DistributedExecution
 
-    with DistributedExecution() as d:
-        d.map(function, items)
+with DistributedExecution() as d:
+    d.map(function, items)
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def _worker(options: argparse.Namespace) -> int:
         print("nitocris worker: the owner's worker link is missing", file=sys.stderr)
         return 2
     try:
-        work = NativeWorker(url, options.processes).run(once=options.with_parent)
+        work = NativeWorker(url, options.processes).run()
         asyncio.run(_until_parent_ends(work) if options.with_parent else work)
     except NitocrisError as error:
         print(f"nitocris worker: {error}", file=sys.stderr)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ class Device(Protocol):
 @dataclass(slots=True)
 class _Map:
     function: Shipment
-    registry: codec.Registry
+    registry: codec.Registry | None
     inbox: Callable[[ToOwner], None]
     blobs: Counter[str] = field(default_factory=Counter)
 
@@ -96,14 +97,23 @@ class Coordinator:
     async def start_map(
         self,
         function: Shipment,
-        registry: codec.Registry,
+        registry: codec.Registry | None,
         inbox: Callable[[ToOwner], None],
         *,
         total: int | None,
         chunk_size: int | None,
         timeout: float,
     ) -> int:
-        """Opens a map and returns its number; what the owner must know goes to `inbox`."""
+        """Opens a map and returns its number; what the owner must know goes to `inbox`.
+
+        Args:
+            function: What to send to workers.
+            registry: What results may be made of, besides plain data; None to unpickle them.
+            inbox: Gets demands, results and the end, on the loop's thread.
+            total: The number of items, if known.
+            chunk_size: Items per chunk; None to let it be learnt.
+            timeout: Seconds without any result after which a lease expires.
+        """
         number = self._next_map
         self._next_map += 1
         self._maps[number] = _Map(function, registry, inbox)
@@ -220,9 +230,7 @@ class Coordinator:
             self._handle(ev.LeaseFailed(number, message.lease, f"a bad result: {error}"))
             return
         self._handle(
-            ev.ResultArrived(
-                number, message.lease, message.offset, values, failure, message.final
-            )
+            ev.ResultArrived(number, message.lease, message.offset, values, failure, message.final)
         )
 
     def _handle(self, event: ev.Event) -> None:
@@ -277,7 +285,11 @@ class Coordinator:
     def _set_timer(self) -> None:
         deadline = self._scheduler.next_deadline()
         if self._timer is not None:
-            if deadline is not None and self._timer.when() <= deadline and not self._timer.cancelled():
+            if (
+                deadline is not None
+                and self._timer.when() <= deadline
+                and not self._timer.cancelled()
+            ):
                 return
             self._timer.cancel()
             self._timer = None
@@ -316,12 +328,21 @@ class Coordinator:
 
 
 def _decode_result(
-    payload: memoryview, count: int, registry: codec.Registry
+    payload: memoryview, count: int, registry: codec.Registry | None
 ) -> tuple[list[object], Exception | None]:
-    match codec.decode(payload, registry):
-        case (list() as values, None) if len(values) == count:
-            return values, None
-        case (list() as values, RemoteError() as failure) if len(values) == count:
-            return values, failure
-        case _:
-            raise DecodeError("a result must be a list of as many values as announced, and a failure")
+    carried, failure = _pair(codec.decode(payload, registry))
+    if registry is None and isinstance(carried, bytes):
+        # Only with results="pickle", which admits nobody but holders of the worker token.
+        carried = pickle.loads(carried)  # noqa: S301
+    values = [] if carried is None and registry is None else carried
+    if not isinstance(values, list) or len(values) != count:
+        raise DecodeError(f"a result must be a list of the {count} values that it announced")
+    if not (failure is None or isinstance(failure, RemoteError)):
+        raise DecodeError(f"a failure must be an exception, not {type(failure).__name__}")
+    return values, failure
+
+
+def _pair(decoded: object) -> tuple[object, object]:
+    if isinstance(decoded, tuple) and len(decoded) == 2:
+        return decoded
+    raise DecodeError("a result must be a pair of values and failure")

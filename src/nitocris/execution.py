@@ -43,7 +43,9 @@ class DistributedExecution:
         local_workers: Native workers on this machine, as child processes.
         wheels: Folders with wheels, looked into before any download.
         progress: Whether to print the link and a progress bar.
-        results: `"safe"`: results come back as plain data, never as pickles.
+        results: `"safe"`: results come back as plain data, never as pickles. `"pickle"`: results
+            may be anything, and whoever has the worker link can run code on this machine; there
+            is no link for volunteers then.
         title: What volunteers see; by default the name of the script.
 
     Raises:
@@ -64,13 +66,13 @@ class DistributedExecution:
         local_workers: int = 0,
         wheels: Sequence[str | os.PathLike[str]] = (),
         progress: bool = True,
-        results: Literal["safe"] = "safe",
+        results: Literal["safe", "pickle"] = "safe",
         title: str | None = None,
     ) -> None:
         if isinstance(packages, str):
             raise ConfigurationError(f"packages must be a list, such as [{packages!r}]")
-        if results != "safe":
-            raise ConfigurationError(f"results={results!r} is not known; use 'safe'")
+        if results not in ("safe", "pickle"):
+            raise ConfigurationError(f"results={results!r} is not known; use 'safe' or 'pickle'")
         self._timeout = _check_timeout(timeout_in_seconds)
         self._chunk_size = _check_chunk_size(chunk_size)
         self._progress = progress
@@ -83,6 +85,7 @@ class DistributedExecution:
             websocket_port=_check_port("websocket_port", websocket_port),
             public_url=links.check_public_url(public_url) if public_url else None,
             local_workers=_check_count("local_workers", local_workers, low=0),
+            pickled_results=results == "pickle",
         )
         self._classes: tuple[type, ...] = ()
         self._serving: Serving | None = None
@@ -106,8 +109,17 @@ class DistributedExecution:
 
     @property
     def url(self) -> str:
-        """The link for volunteers: whoever opens it computes in a browser, in a sandbox."""
-        return self._start().url
+        """The link for volunteers: whoever opens it computes in a browser, in a sandbox.
+
+        Raises:
+            ConfigurationError: With `results="pickle"` there are no volunteers.
+        """
+        url = self._start().url
+        if not url:
+            raise ConfigurationError(
+                "with results='pickle' only native workers take part: use worker_url"
+            )
+        return url
 
     @property
     def worker_url(self) -> str:
@@ -156,7 +168,7 @@ class DistributedExecution:
             serving,
             function,
             iterables,
-            classes=self._classes,
+            classes=None if self._options.pickled_results else self._classes,
             chunk_size=_check_chunk_size(chunk_size) or self._chunk_size,
             timeout=_check_timeout(timeout_in_seconds),
             progress=self._progress,
@@ -200,8 +212,14 @@ class DistributedExecution:
         if self._serving is None:
             self._serving = Serving(self._options)
             self._finalizer = weakref.finalize(self, self._serving.stop)
-            say(f"Nitocris: to compute, open {self._serving.url}", wanted=self._progress)
+            say(_invitation(self._serving), wanted=self._progress)
         return self._serving
+
+
+def _invitation(serving: Serving) -> str:
+    if serving.url:
+        return f"Nitocris: to compute, open {serving.url}"
+    return f"Nitocris: to compute, run: nitocris worker '{serving.worker_url}'"
 
 
 def _check_count(name: str, value: int, *, low: int) -> int:

@@ -11,7 +11,7 @@ import hashlib
 import io
 import pickle
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, ModuleType
 from typing import Any
@@ -50,14 +50,16 @@ class Shipment:
         return tuple(blob.id for blob in self.blobs)
 
 
-def encode_function(function: Callable[..., Any], classes: Sequence[type] = ()) -> Shipment:
-    """Encodes a function, and the classes that its results may be made of.
+def encode_function(
+    function: Callable[..., Any], classes: tuple[type, ...] | None = ()
+) -> Shipment:
+    """Encodes a function, and the classes that its results may be made of (None: pickle them).
 
     Raises:
         NotSendableError: It refers to something that cannot be pickled.
     """
     try:
-        return _encode((function, tuple(classes)))
+        return _encode((function, classes))
     except Exception as error:
         name = getattr(function, "__qualname__", repr(function))
         raise NotSendableError(
@@ -151,5 +153,3 @@ def _encode(value: object) -> Shipment:
     cloudpickle.CloudPickler(body, protocol=5, buffer_callback=keep_in_band).dump(value)
     pieces: list[Buffer] = shipment.pack([Part(body.getbuffer()), *parts])
     return Shipment(b"".join(pieces), tuple(blobs.values()))
-
-

@@ -34,7 +34,7 @@ def run_map(
     function: Callable[..., Any],
     iterables: tuple[Iterable[Any], ...],
     *,
-    classes: tuple[type, ...],
+    classes: tuple[type, ...] | None,
     chunk_size: int | None,
     timeout: float,
     progress: bool,
@@ -46,20 +46,24 @@ def run_map(
         serving: Where the workers are.
         function: What to map.
         iterables: Where its arguments come from.
-        classes: What results may be made of, besides the classes that the function mentions.
+        classes: What results may be made of, besides the classes that the function mentions;
+            None to have them pickled.
         chunk_size: Items per chunk; None to let it be learnt.
         timeout: Seconds without any result after which a lease expires.
         progress: Whether to show a bar.
         examine: Whether to look at the function and the first items for packages they need.
     """
     total = _total(iterables)
-    classes = tuple(dict.fromkeys((*classes, *codec.classes_reachable_from(function))))
+    registry = None
+    if classes is not None:
+        classes = tuple(dict.fromkeys((*classes, *codec.classes_reachable_from(function))))
+        registry = codec.Registry(classes)
     shipment = encode_function(function, classes)
     inbox: queue.SimpleQueue[ToOwner] = queue.SimpleQueue()
     number = serving.loop.run(
         serving.coordinator.start_map(
             shipment,
-            codec.Registry(classes),
+            registry,
             inbox.put,
             total=total,
             chunk_size=chunk_size,
@@ -131,8 +135,8 @@ class _Owner:
         self._lonely = self._lonely + REFRESH_SECONDS if lonely else 0.0
         if self._lonely > LONELY_SECONDS:
             self._bar.say(
-                f"Nitocris: no worker yet; the map waits. Open {self._serving.url} in a browser, "
-                "or use local_workers=2."
+                f"Nitocris: no worker yet; the map waits. Open the link in a browser, "
+                "run `nitocris worker`, or use local_workers=2."
             )
 
     def _supply(self, count: int) -> None:

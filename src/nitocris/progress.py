@@ -47,7 +47,6 @@ class Progress:
             self._workers = workers
             self._bar.set_postfix_str(f"{workers} workers" if workers != 1 else "1 worker")
 
-
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
         say(text, wanted=not self._bar.disable)

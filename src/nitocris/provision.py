@@ -45,9 +45,7 @@ class Provision:
         self._announce = announce
         self._names = tuple(packages)
         self._turn = asyncio.Lock()
-        self._current: asyncio.Future[Environment] = asyncio.ensure_future(
-            self._grow(self._names)
-        )
+        self._current: asyncio.Future[Environment] = asyncio.ensure_future(self._grow(self._names))
         self._growing: set[asyncio.Task[None]] = set()
         # Who needs the packages asks for them and gets the error; until then it is no news.
         self._current.add_done_callback(lambda done: done.cancelled() or done.exception())

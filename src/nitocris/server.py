@@ -52,6 +52,7 @@ class Server:
         environment: Returns the description of what devices need, as soon as it is known;
             raises PackageError when it never will be.
         public_url: The origin that a proxy or tunnel shows to the world, if there is one.
+        volunteers: Whether holders of the volunteers' link are admitted at all.
     """
 
     def __init__(
@@ -60,7 +61,10 @@ class Server:
         access: Access,
         environment: Callable[[], Awaitable[Environment]],
         public_url: str | None,
+        *,
+        volunteers: bool = True,
     ) -> None:
+        self._volunteers = volunteers
         self._coordinator = coordinator
         self._access = access
         self._environment = environment
@@ -197,7 +201,7 @@ class Server:
 
     def _require_token(self, request: web.Request) -> None:
         given = bearer(request)
-        tokens = (self._access.volunteer, self._access.worker)
+        tokens = (self._access.worker, *([self._access.volunteer] if self._volunteers else []))
         if not any([same_token(given, token) for token in tokens]):
             raise web.HTTPUnauthorized(text="The token is missing or wrong.\n")
 
@@ -220,9 +224,7 @@ class Server:
                 return socket
             environment = await self._environment()
             number = self._coordinator.join(connection, is_browser=hello.kind == "browser")
-            connection.send(
-                protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256)
-            )
+            connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
             self._coordinator.announce(number, hello.capacity)
             await self._listen(number, socket)
         except ProtocolError as error:
@@ -250,10 +252,12 @@ class Server:
         return self._judge(message)
 
     def _judge(self, hello: protocol.Hello) -> protocol.Hello | protocol.Refused:
-        is_volunteer = same_token(hello.token, self._access.volunteer)
+        is_volunteer = self._volunteers and same_token(hello.token, self._access.volunteer)
         is_worker = same_token(hello.token, self._access.worker)
         if not (is_volunteer or is_worker):
-            return protocol.Refused("token", "This link is not valid (any more). Ask for a new one.")
+            return protocol.Refused(
+                "token", "This link is not valid (any more). Ask for a new one."
+            )
         if hello.protocol != protocol.PROTOCOL_VERSION:
             return protocol.Refused(
                 "protocol",

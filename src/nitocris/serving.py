@@ -40,6 +40,7 @@ class Options:
     websocket_port: int | None
     public_url: str | None
     local_workers: int
+    pickled_results: bool
 
 
 class Serving:
@@ -48,7 +49,7 @@ class Serving:
     Attributes:
         loop: Where everything asynchronous runs.
         coordinator: Lives on the loop.
-        url: The link for volunteers.
+        url: The link for volunteers; empty where none are admitted.
         worker_url: The link for native workers.
     """
 
@@ -63,7 +64,7 @@ class Serving:
             base = options.public_url or links.base_url(
                 links.reachable_address(options.host), access.port
             )
-            self.url = f"{base}/#{access.volunteer}"
+            self.url = "" if options.pickled_results else f"{base}/#{access.volunteer}"
             self.worker_url = f"{base}/worker#{access.worker}"
             if options.local_workers:
                 self._worker = _start_worker(options, access)
@@ -119,7 +120,13 @@ class Serving:
 
     async def _listen(self, access: links.Access, port: int, owner: str | None) -> links.Access:
         options = self._options
-        server = Server(self.coordinator, access, self._provision.ready, options.public_url)
+        server = Server(
+            self.coordinator,
+            access,
+            self._provision.ready,
+            options.public_url,
+            volunteers=not options.pickled_results,
+        )
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
         listening = links.Access(port, access.volunteer, access.worker)

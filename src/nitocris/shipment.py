@@ -67,9 +67,7 @@ def unpack(shipment: memoryview, blobs: Mapping[str, Buffer]) -> object:
     return pickle.loads(body, buffers=buffers)  # noqa: S301  # the owner's own, by design
 
 
-def _parts(
-    shipment: memoryview, count: int, blobs: Mapping[str, Buffer]
-) -> Iterator[Buffer]:
+def _parts(shipment: memoryview, count: int, blobs: Mapping[str, Buffer]) -> Iterator[Buffer]:
     position = _HEAD.size + count * _PART.size
     for index in range(count):
         flags, length, digest = _PART.unpack_from(shipment, _HEAD.size + index * _PART.size)

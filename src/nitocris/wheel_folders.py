@@ -49,8 +49,8 @@ def scan(
 ) -> dict[str, list[FolderWheel]]:
     """Returns the wheels of all folders by normalised name, the best of each first.
 
-    Best is what fits, then what is newer, then what was built for exactly `platforms`; among equals
-    the earlier folder wins.
+    Best is what is newer, then what was built for exactly `platforms`; among equals the earlier
+    folder wins.
 
     Raises:
         PackageError: A folder is none, or cannot be read.
@@ -74,9 +74,7 @@ def scan(
             wheel = FolderWheel(name, version, build, path, bool(fitting), exact)
             found.setdefault(name, []).append(wheel)
     for wheels in found.values():
-        wheels.sort(
-            key=lambda each: (each.fits, each.version, each.exact, each.build), reverse=True
-        )
+        wheels.sort(key=lambda each: (each.version, each.exact, each.build), reverse=True)
     return found
 
 

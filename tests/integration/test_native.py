@@ -398,6 +398,18 @@ def test_an_unknown_package_is_one_clear_error_at_map() -> None:
         d.map(abs, [1])
 
 
+def test_pickled_results_carry_anything_and_admit_no_volunteers() -> None:
+    """The loud opt-out: any object comes back, and there is no link for strangers."""
+    with Execution(results="pickle", local_workers=1) as d:
+        assert d.map(lambda x: {x: complex}, [1]) == [{1: complex}]
+        with pytest.raises(ValueError, match="boom"):
+            d.map(lambda x: exec("raise ValueError('boom')"), [1])
+        with pytest.raises(EncodeError, match="cannot be pickled"):
+            d.map(lambda x: threading.Lock(), [1])
+        with pytest.raises(ConfigurationError, match="worker_url"):
+            assert d.url
+
+
 def test_nobody_comes_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     """A waiting map tells the owner once what it waits for."""
     from nitocris import mapping

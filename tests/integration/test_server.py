@@ -138,9 +138,7 @@ async def test_what_is_the_owners_needs_a_token(bench: Bench, path: str, token: 
 
 async def test_the_environment_describes_what_a_device_needs(bench: Bench) -> None:
     """Each file is named with the hash that its bytes have."""
-    async with bench.http.get(
-        f"{bench.base}/api/environment", headers=bench.bearer()
-    ) as response:
+    async with bench.http.get(f"{bench.base}/api/environment", headers=bench.bearer()) as response:
         description = await response.json()
     async with bench.http.get(bench.base + description["bundle"]["url"]) as response:
         bundle = await response.read()
@@ -153,6 +151,7 @@ async def test_the_environment_describes_what_a_device_needs(bench: Bench) -> No
 
 async def test_packages_that_cannot_be_had_are_explained(bench: Bench) -> None:
     """A page is told in words why it cannot take part."""
+
     async def missing() -> Environment:
         raise PackageError("there is no package 'nunpy'")
 
@@ -218,7 +217,9 @@ async def test_a_volunteer_is_welcome(bench: Bench) -> None:
         (lambda access: b"", "malformed"),
     ],
 )
-async def test_a_wrong_hello_is_refused_with_a_reason(bench: Bench, frame: object, code: str) -> None:
+async def test_a_wrong_hello_is_refused_with_a_reason(
+    bench: Bench, frame: object, code: str
+) -> None:
     """Whoever is refused learns why, and what would be accepted."""
     assert callable(frame)
 

@@ -74,7 +74,10 @@ def test_payloads_start_at_a_multiple_of_eight() -> None:
         (frame_of({"type": "capacity", "capacity": 1.0}), "capacity cannot be 1.0"),
         (frame_of({"type": "capacity", "capacity": 1, "extra": 1}), "unknown field 'extra'"),
         (frame_of({"type": "failed", "lease": 1, "reason": "x" * 501}), "reason cannot be"),
-        (frame_of({"type": "result", "lease": 2**53, "offset": 0, "count": 1, "final": True}), "lease"),
+        (
+            frame_of({"type": "result", "lease": 2**53, "offset": 0, "count": 1, "final": True}),
+            "lease",
+        ),
         (frame_of({"type": "result", "lease": 1, "offset": 0, "count": 1, "final": 1}), "final"),
         (frame_of({"type": "ping", "padding": "x" * 4096}), "at most 4096"),
     ],

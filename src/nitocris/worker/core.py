@@ -29,7 +29,8 @@ _Frames = Generator[bytes, None, bool]
 @dataclass(frozen=True, slots=True)
 class _Function:
     call: Callable[..., Any]
-    registry: codec.Registry
+    registry: codec.Registry | None
+    """What results may be made of, besides plain data; None: anything, they are pickled."""
 
 
 class WorkerCore:
@@ -76,7 +77,7 @@ class WorkerCore:
         function = self._functions.get(chunk.map)
         if not isinstance(function, _Function):
             unknown = ProtocolError(f"the map {chunk.map} was never introduced")
-            yield from _results(chunk, chunk.skip, [], function or unknown, codec.Registry(()))
+            yield from _results(chunk, chunk.skip, [], function or unknown, None)
             return
         try:
             items: Any = shipment.unpack(payload, blobs)
@@ -114,7 +115,7 @@ def _load(payload: memoryview, blobs: Mapping[str, Buffer]) -> _Function | BaseE
     try:
         loaded: Any = shipment.unpack(payload, blobs)
         call, classes = loaded
-        return _Function(call, codec.Registry(classes))
+        return _Function(call, None if classes is None else codec.Registry(classes))
     except BaseException as error:
         return error
 
@@ -132,7 +133,7 @@ def _results(
     offset: int,
     values: list[object],
     failure: BaseException | None,
-    registry: codec.Registry,
+    registry: codec.Registry | None,
     *,
     last: bool = False,
 ) -> _Frames:
@@ -142,7 +143,8 @@ def _results(
     blame stands alone.
     """
     try:
-        payload = codec.encode((values, failure), registry)
+        carried = _pickled(values) if registry is None else values
+        payload = codec.encode((carried, failure), registry)
         if len(payload) <= protocol.MAX_RESULT_BYTES:
             final = last or failure is not None
             result = protocol.Result(chunk.lease, offset, len(values), final)
@@ -162,6 +164,17 @@ def _results(
     half = (len(values) + 1) // 2
     if not (yield from _results(chunk, offset, values[:half], None, registry)):
         return False
-    return (
-        yield from _results(chunk, offset + half, values[half:], failure, registry, last=last)
-    )
+    return (yield from _results(chunk, offset + half, values[half:], failure, registry, last=last))
+
+
+def _pickled(values: list[object]) -> bytes | None:
+    """For owners who trust all their workers: `None` when there is nothing to unpickle."""
+    import cloudpickle
+
+    if not values:
+        return None
+    try:
+        pickled: bytes = cloudpickle.dumps(values, protocol=5)
+    except Exception as error:
+        raise EncodeError(f"the result cannot be pickled: {error}") from None
+    return pickled

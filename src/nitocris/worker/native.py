@@ -58,11 +58,8 @@ class NativeWorker:
         self._base, self._token = parse_worker_url(url)
         self._processes = processes
 
-    async def run(self, *, once: bool = False) -> None:
+    async def run(self) -> None:
         """Connects, computes, and reconnects when the coordinator goes away.
-
-        Args:
-            once: End with the first connection instead.
 
         Raises:
             RefusedError: The coordinator does not admit this worker.
@@ -83,8 +80,6 @@ class NativeWorker:
                     logger.info("the coordinator is gone")
                 except (aiohttp.ClientError, OSError, TimeoutError) as error:
                     logger.info("no connection to %s: %s", self._base, error)
-                if once:
-                    return
                 await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  # only jitter
                 wait = min(2 * wait, LONGEST_WAIT)
 
