@@ -111,7 +111,7 @@ class TestFolders:
         self, offline: Callable[..., list[Wheel]], folder: Path
     ) -> None:
         """Of two builds of one version, the one for the release's own platform is taken."""
-        write_wheel(folder, "fast", "1.0", "cp312-cp312-emscripten_3_1_99_wasm32")
+        write_wheel(folder, "fast", "1.0", "cp312-cp312-emscripten_3_1_39_wasm32")
         path = write_wheel(folder, "fast", "1.0", "cp312-cp312-emscripten_3_1_58_wasm32")
 
         assert [wheel.path for wheel in offline("fast")] == [path]
@@ -192,12 +192,13 @@ class TestHashes:
         assert [wheel.sha256 for wheel in offline("tiny")] == [digest]
 
     @pytest.mark.parametrize("name", ["SHA256SUMS", "tiny-1.0-py3-none-any.whl.sha256"])
+    @pytest.mark.parametrize("mark", [" ", "*"])
     def test_folder_says_otherwise(
-        self, offline: Callable[..., list[Wheel]], folder: Path, name: str
+        self, offline: Callable[..., list[Wheel]], folder: Path, name: str, mark: str
     ) -> None:
         """A wrong hash is one error that names both hashes and the path."""
         path = write_wheel(folder, "tiny", "1.0")
-        (folder / name).write_text(f"{'0' * 64}  {path.name}\n")
+        (folder / name).write_text(f"{'0' * 64} {mark}{path.name}\n")
         actual = hashlib.sha256(path.read_bytes()).hexdigest()
 
         with pytest.raises(PackageError) as caught:
@@ -243,6 +244,10 @@ class TestRelease:
         with served(release.files) as (address, asked):
             lock = release.lock(tmp_path / "runtime", address)
             (wheel,) = resolve(["numpy"], lock=lock, cache=cache)
+            wheel.path.write_bytes(b"half")
+            with pytest.raises(PackageError, match="no network"):
+                resolve(["numpy"], lock=lock, cache=cache, fetch=no_fetch)
+            assert not wheel.path.exists()
             wheel.path.write_bytes(b"half")
             with caplog.at_level(logging.WARNING, "nitocris.packages"):
                 assert resolve(["numpy"], lock=lock, cache=cache) == [wheel]
@@ -411,9 +416,12 @@ class TestRequirements:
         chosen = {wheel.name: wheel.version for wheel in offline("first", "second", "base<2")}
         assert chosen["base"] == "1.0"
 
-    def test_marker_of_the_owner(self, offline: Callable[..., list[Wheel]]) -> None:
+    def test_marker_of_the_owner(self, offline: Callable[..., list[Wheel]], folder: Path) -> None:
         """A requirement that is not for the workers is left out, its version too."""
+        write_wheel(folder, "tiny", "1.0")
+
         assert offline("gone; sys_platform == 'linux'") == []
+        assert offline("tiny>=2; sys_platform == 'linux'", "tiny")[0].version == "1.0"
 
 
 class TestErrors:
@@ -468,7 +476,7 @@ class TestErrors:
         with pytest.raises(PackageError, match=r"write packages=\['numpy'\]"):
             resolve("numpy", lock=lock)
 
-    @pytest.mark.parametrize("damage", ["text", "cut", "no metadata", "flipped"])
+    @pytest.mark.parametrize("damage", ["text", "cut", "no metadata", "flipped", "deflate"])
     def test_damaged_wheel(
         self, offline: Callable[..., list[Wheel]], folder: Path, damage: str
     ) -> None:
@@ -481,6 +489,10 @@ class TestErrors:
                 "cut": content[: len(content) // 2],
                 "no metadata": content.replace(b"METADATA", b"METADUTU"),
                 "flipped": content.replace(b"Version: 1.0", b"Version: 1.1"),
+                # Stored data that says it is compressed: method 8 is deflate, in both headers.
+                "deflate": content.replace(b"PK\3\4\x14\0\0\0\0", b"PK\3\4\x14\0\0\0\x08").replace(
+                    b"PK\1\2\x14\3\x14\0\0\0\0", b"PK\1\2\x14\3\x14\0\0\0\x08"
+                ),
             }[damage]
         )
 
