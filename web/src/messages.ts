@@ -72,7 +72,13 @@ export type ToCompute =
   /** A `map` or `forget` frame: nothing is answered. */
   | { readonly type: 'inform'; readonly frame: ArrayBuffer; readonly blobs: readonly ArrayBuffer[] }
   /** A `chunk` frame: results, then `done`. */
-  | { readonly type: 'compute'; readonly frame: ArrayBuffer; readonly blobs: readonly ArrayBuffer[] }
+  | {
+      readonly type: 'compute';
+      readonly frame: ArrayBuffer;
+      readonly blobs: readonly ArrayBuffer[];
+    }
+  /** Packages that a later map needs besides. */
+  | { readonly type: 'install'; readonly wheels: readonly ArrayBuffer[] }
   /** The chunk under way is not wanted any more; `done` comes early. */
   | { readonly type: 'abandon' };
 

@@ -1,72 +1,201 @@
 // Every word that a volunteer reads, in one place.
-import type { Connection } from './link/connection';
 import type { StepName } from './messages';
 
-const plural = (count: number, one: string, many: string) => (count === 1 ? one : many);
+const whole = new Intl.NumberFormat('en');
+const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+
+function counted(count: number, one: string, many: string): string {
+  return `${whole.format(count)} ${count === 1 ? one : many}`;
+}
+
+function megabytes(bytes: number): string {
+  return `${short.format(bytes / 1e6)} MB`;
+}
+
+/** "numpy" of "numpy-2.0.1-cp312-cp312-….whl". */
+function packageName(wheel: string): string {
+  return (wheel.split('-', 1)[0] ?? wheel).replaceAll('_', '-');
+}
+
+function duration(seconds: number): string {
+  if (seconds < 60) return counted(Math.floor(seconds), 'second', 'seconds');
+  if (seconds < 3600) return counted(Math.floor(seconds / 60), 'minute', 'minutes');
+  return `${short.format(seconds / 3600)} hours`;
+}
+
+const steps: Readonly<Record<StepName, string>> = {
+  sandbox: 'opening the sandbox',
+  interpreter: 'starting Python',
+  packages: 'unpacking packages',
+  library: 'loading the tools',
+  confinement: 'closing the sandbox',
+};
 
 export const strings = {
   name: 'Nitocris',
+  number: (value: number) => whole.format(value),
+  megabytes,
+  duration,
+
+  title: {
+    offer: 'Nitocris',
+    preparing: 'Getting ready · Nitocris',
+    computing: (items: number) => `${whole.format(items)} done · Nitocris`,
+    waiting: 'Waiting · Nitocris',
+    reconnecting: 'Reconnecting · Nitocris',
+    stopped: 'Stopped · Nitocris',
+    failed: 'Problem · Nitocris',
+  },
+
+  offer: {
+    heading: (title: string) => `Help compute ${title}`,
+    headingUnknown: 'Help with a computation',
+    lead: 'Whoever sent you this link has a long computation to do. Lend it some of this device’s power: press Start and leave this page open.',
+    facts: {
+      sandbox: 'Closed in',
+      sandboxText: (python: string) =>
+        `It runs Python ${python} in a sandbox inside this page. The sandbox has no network and cannot see your files, other pages or accounts.`,
+      download: 'Download',
+      downloadText: (bytes: number, wheels: readonly string[]) => {
+        const packages = [...new Set(wheels.map(packageName))].join(', ');
+        return `${megabytes(bytes)}, kept by your browser: Python${packages && ` and ${packages}`}.`;
+      },
+      cost: 'Cost',
+      costText: 'It uses your processor, and so power. On battery, mind the charge.',
+      leave: 'Leaving',
+      leaveText:
+        'Press Stop or close the page at any time. Nothing stays behind but the browser’s cache.',
+    },
+    summary: 'What runs here?',
+    asking: 'Asking what is needed…',
+  },
+
+  controls: {
+    start: 'Start',
+    startAgain: 'Start again',
+    stop: 'Stop',
+    tryNow: 'Try now',
+    workers: 'Workers',
+    workersOf: (count: number, cores: number) => `${count} of ${counted(cores, 'core', 'cores')}`,
+    workersHint: 'Fewer leave more of the device to you.',
+  },
+
+  connection: {
+    idle: 'Not connected',
+    connecting: 'Connecting',
+    open: 'Connected',
+    waiting: 'Reconnecting',
+    ended: 'Ended for now',
+    refused: 'Refused',
+  },
+
+  work: {
+    preparing: 'Getting ready',
+    downloading: 'Downloading',
+    starting: 'Starting Python',
+    computing: (title: string) => `Computing ${title}`,
+    first: 'Ready. Waiting for the first map.',
+    next: 'Waiting for the next map. Thank you!',
+    lost: (seconds: number) =>
+      seconds > 0
+        ? `The connection is lost. Trying again in ${counted(seconds, 'second', 'seconds')}.`
+        : 'The connection is lost. Trying again.',
+    ended:
+      'The work at this link has ended for now. Thank you! If it begins again, this page joins in by itself.',
+    again: (seconds: number) => ` Asking again in ${counted(seconds, 'second', 'seconds')}.`,
+    downloaded: (received: number, total: number) =>
+      `${megabytes(received)} of ${megabytes(total)}`,
+    downloadLabel: 'Download',
+  },
+
+  tally: {
+    items: (items: number) => (items === 1 ? 'item done' : 'items done'),
+    /** Slow work is told by the minute, so that it does not read as zero. */
+    rate: (rate: number) =>
+      rate >= 1 || rate === 0
+        ? { value: short.format(rate), unit: 'per second' }
+        : { value: short.format(rate * 60), unit: 'per minute' },
+    rateNow: 'items, now',
+    seconds: 'of computing',
+    chart: (rate: number) =>
+      `Items per second during the last five minutes; now ${short.format(rate)}.`,
+    chartTitle: 'Items per second',
+    now: 'now',
+    ago: (seconds: number) => (seconds % 60 === 0 ? `${seconds / 60} min ago` : `${seconds} s ago`),
+    raised: (count: number) =>
+      `The owner’s function raised an error ${counted(count, 'time', 'times')}. That is not your device’s fault; the owner sees it.`,
+  },
+
+  workers: {
+    heading: 'Workers',
+    name: (position: number) => `Worker ${position}`,
+    loading: (step: StepName) => steps[step],
+    idle: 'idle',
+    computing: 'computing',
+    leaving: 'finishing',
+    none: 'They start when the download is complete.',
+  },
+
+  stopped: {
+    heading: 'Stopped. Thank you!',
+    text: (items: number, seconds: number) =>
+      `This device did ${counted(items, 'item', 'items')} in ${duration(seconds)} of computing.`,
+    nothing: 'This device has computed nothing yet.',
+  },
+
+  trouble: {
+    heading: 'This did not work',
+    details: 'Details',
+  },
 
   link: {
+    heading: 'Something is missing',
     missing: 'This link is incomplete. Ask for the whole link; it ends in # and 22 characters.',
   },
 
   environment: {
     notReady: 'The owner’s computer is still getting ready.',
-    strange: 'The owner’s computer gave an answer that this page does not understand. Reload the page.',
-    unreachable: 'The owner’s computer does not answer. Maybe the work has not begun, or it is over.',
+    strange: 'The owner’s computer gave an answer that this page does not understand. Reload it.',
+    unreachable:
+      'The owner’s computer does not answer. Perhaps the work has not begun, or is over.',
+    noRuntime: (python: string) =>
+      `The owner uses Python ${python}, for which there is no browser version yet. This device cannot help.`,
   },
 
   download: {
-    blob: 'the work’s data',
+    blob: 'The data of the work',
     mismatch: (name: string) =>
-      `${name} arrived damaged: its checksum is wrong. Nothing was run. Try again, and tell whoever sent you the link if it happens again.`,
-    failed: (name: string) => `${name} could not be downloaded. Check the connection and try again.`,
+      `${name} arrived damaged: its checksum is wrong, so nothing of it was run. Start again; if it happens again, tell whoever sent you the link.`,
+    failed: (name: string) =>
+      `${name} could not be downloaded. Check the connection and start again.`,
     refused: (status: number) =>
       status === 401 || status === 403
         ? 'This link is not valid any more. Ask for a new one.'
         : `The owner’s computer refused a download (status ${status}).`,
   },
 
+  /** By the code of a refusal; other codes show the coordinator's own sentence. */
   refusals: {
     token: 'This link is not valid any more. Ask for a new one.',
     role: 'This link is not for browsers. Ask for the volunteers’ link.',
     protocol: 'This page and the owner’s computer speak different versions. Reload the page.',
-    malformed: 'The owner’s computer did not understand this page. Reload the page.',
+    malformed: 'The owner’s computer did not understand this page. Reload it.',
   } as Readonly<Record<string, string>>,
 
-  steps: {
-    sandbox: 'opening the sandbox',
-    interpreter: 'starting Python',
-    packages: 'unpacking packages',
-    library: 'loading the work’s tools',
-    confinement: 'closing the sandbox',
-  } satisfies Record<StepName, string>,
-
   failures: {
-    frame: 'The sandbox did not open. This browser may be too old, or an extension may block it.',
+    frame: 'The sandbox did not open. This browser may be too old, or an extension blocks it.',
     start: (step: StepName) =>
-      `Python did not start in this browser: it failed while ${strings.steps[step]}. A newer browser may help.`,
-    deadline: (step: StepName) => `It took too long: ${strings.steps[step]}.`,
+      `Python did not start in this browser; it failed while ${steps[step]}. A newer browser or fewer workers may help.`,
+    deadline: (step: StepName) => `It took too long: ${steps[step]}.`,
     died: 'A worker stopped unexpectedly and was replaced.',
     unknown: 'Something went wrong in this page.',
   },
 
-  /** For the owner's log. */
+  /** What the owner reads about a chunk that came back unanswered. */
   reasons: {
     stopped: 'the volunteer stopped this worker',
     cancelled: 'the chunk was cancelled',
     unknownMap: 'the chunk came without its map',
     strange: 'the worker sent something that is no answer to its chunk',
   },
-
-  connection: {
-    idle: 'Not connected',
-    connecting: 'Connecting…',
-    open: 'Connected',
-    waiting: (seconds: number) =>
-      `Connection lost. Trying again in ${seconds} ${plural(seconds, 'second', 'seconds')}.`,
-    ended: 'The work at this link has ended. If it begins again, this page joins by itself.',
-    refused: 'Refused',
-  } satisfies Record<Connection['state'], unknown>,
 } as const;

@@ -1,7 +1,8 @@
 // Large bytes shared by many chunks, by their SHA-256: fetched once per device, kept while there is
 // room. What falls out is fetched again, most likely from the browser's own cache.
-import { DownloadError, type Fetching, pause, request } from './download';
+
 import { strings } from '../strings';
+import { DownloadError, type Fetching, pause, request } from './download';
 import { sha256Hex } from './sha256';
 
 export const CACHE_BYTES = 256 * 1024 * 1024;

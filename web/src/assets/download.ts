@@ -17,14 +17,15 @@ export interface Fetching {
   readonly signal?: AbortSignal;
 }
 
-/** A failure that another attempt would not mend; the message is for people. */
+/** A download that did not come; the message is for people. */
 export class DownloadError extends Error {
   override readonly name = 'DownloadError';
-  readonly status: number | undefined;
+  /** Whether asking again later is pointless. */
+  readonly lasting: boolean;
 
-  constructor(message: string, status?: number) {
+  constructor(message: string, lasting = true) {
     super(message);
-    this.status = status;
+    this.lasting = lasting;
   }
 }
 
@@ -51,7 +52,9 @@ export async function download(
       if (attempt > 1) throw new DownloadError(strings.download.mismatch(file.name));
     } catch (error) {
       if (error instanceof DownloadError || fetching.signal?.aborted) throw error;
-      if (attempt === ATTEMPTS) throw new DownloadError(strings.download.failed(file.name));
+      if (attempt === ATTEMPTS) {
+        throw new DownloadError(strings.download.failed(file.name), false);
+      }
     }
     progress(0);
     await pause(FIRST_WAIT_MS * 2 ** (attempt - 1), fetching.signal);
@@ -73,7 +76,8 @@ export async function request(
   });
   if (response.ok || response.status === 503) return response;
   if (response.status === 429 || response.status >= 500) throw new TypeError('the server failed');
-  throw new DownloadError(strings.download.refused(response.status), response.status);
+  const refused = response.status === 401 || response.status === 403;
+  throw new DownloadError(strings.download.refused(response.status), refused);
 }
 
 async function readWhole(

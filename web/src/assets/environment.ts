@@ -24,18 +24,21 @@ export class NotReadyError extends Error {
  * Asks the coordinator what is needed.
  *
  * @throws NotReadyError The packages cannot be had at the moment.
- * @throws DownloadError The token is not the coordinator's, or the answer makes no sense.
+ * @throws DownloadError The token is wrong, no browser can help, or the answer makes no sense.
  */
 export async function fetchEnvironment(fetching: Fetching): Promise<Environment> {
   const response = await request('/api/environment', fetching, 'no-store');
   const bytes = await response.arrayBuffer();
   const body = parsed(bytes);
   if (response.status === 503) throw new NotReadyError(reasonOf(body));
+  const python = text(record(body)['python']);
+  if (record(body)['runtime'] === null)
+    throw new DownloadError(strings.environment.noRuntime(python));
   const runtime = record(record(body)['runtime']);
   return {
     id: await sha256Hex(bytes),
     title: text(record(body)['title']),
-    python: text(record(body)['python']),
+    python,
     version: text(runtime['version']),
     runtime: list(runtime['files']).map(remoteFile),
     bundle: remoteFile(record(body)['bundle']),
@@ -53,11 +56,26 @@ export function sizeOf(environment: Environment): number {
   return filesOf(environment).reduce((sum, file) => sum + file.size, 0);
 }
 
-/** Whether compute workers started for one may serve the other: the title may change. */
-export function needsSame(one: Environment, other: Environment): boolean {
-  const hashes = ({ runtime, bundle, wheels }: Environment) =>
-    [...runtime, bundle, ...wheels].map((file) => file.sha256).join();
-  return one.version === other.version && hashes(one) === hashes(other);
+/** What workers that have one environment need for another. */
+export type Need =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'wheels'; readonly wheels: readonly RemoteFile[] }
+  | { readonly kind: 'everything' };
+
+/** Compares what the workers have, if anything, with what they should have. */
+export function needOf(have: Environment | undefined, want: Environment): Need {
+  if (!have || have.version !== want.version) return { kind: 'everything' };
+  const core = ({ runtime, bundle }: Environment) => hashes([...runtime, bundle]).join();
+  if (core(have) !== core(want)) return { kind: 'everything' };
+  const wanted = new Set(hashes(want.wheels));
+  if (!have.wheels.every(({ sha256 }) => wanted.has(sha256))) return { kind: 'everything' };
+  const there = new Set(hashes(have.wheels));
+  const wheels = want.wheels.filter(({ sha256 }) => !there.has(sha256));
+  return wheels.length > 0 ? { kind: 'wheels', wheels } : { kind: 'nothing' };
+}
+
+function hashes(files: readonly RemoteFile[]): readonly string[] {
+  return files.map(({ sha256 }) => sha256);
 }
 
 function reasonOf(body: unknown): string {

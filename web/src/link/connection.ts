@@ -132,7 +132,11 @@ export class CoordinatorLink {
         environment: message.environment,
       });
     }
-    if (this.#state.state === 'open') this.#ports.onFrame(message, data);
+    if (this.#state.state !== 'open') return;
+    if (message.type === 'environment') {
+      return this.#become({ ...this.#state, environment: message.environment });
+    }
+    this.#ports.onFrame(message, data);
   }
 
   #listen(): void {

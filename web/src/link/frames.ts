@@ -12,6 +12,7 @@ export const MAX_REASON_LENGTH = 500;
 export type FromCoordinator =
   | { readonly type: 'welcome'; readonly worker: number; readonly environment: string }
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
+  | { readonly type: 'environment'; readonly environment: string }
   | { readonly type: 'map'; readonly map: number; readonly blobs: readonly string[] }
   | {
       readonly type: 'chunk';
@@ -33,7 +34,7 @@ export type FromWorker =
       readonly kind: 'browser';
       readonly capacity: number;
     }
-  | { readonly type: 'capacity'; readonly capacity: number }
+  | { readonly type: 'capacity'; readonly capacity: number; readonly environment: string }
   | {
       readonly type: 'result';
       readonly lease: number;
@@ -84,9 +85,15 @@ export function fromCoordinator(header: unknown): FromCoordinator {
   const field = new Fields(header);
   switch (field.type) {
     case 'welcome':
-      return { type: 'welcome', worker: field.id('worker'), environment: field.text('environment') };
+      return {
+        type: 'welcome',
+        worker: field.id('worker'),
+        environment: field.text('environment'),
+      };
     case 'refused':
       return { type: 'refused', code: field.text('code'), message: field.text('message') };
+    case 'environment':
+      return { type: 'environment', environment: field.text('environment') };
     case 'map':
       return { type: 'map', map: field.id('map'), blobs: field.texts('blobs') };
     case 'chunk':

@@ -88,6 +88,12 @@ export class Crew {
     this.#fill();
   }
 
+  /** Adds wheels to the workers that are there, after their chunk; others start from the recipe. */
+  install(recipe: Recipe, wheels: readonly ArrayBuffer[]): void {
+    this.#recipe = recipe;
+    for (const id of this.#members.keys()) this.tell(id, { type: 'install', wheels });
+  }
+
   /** Ends all workers at once; none is started until a recipe comes. */
   dismiss(): void {
     this.#recipe = undefined;

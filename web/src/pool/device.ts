@@ -30,11 +30,12 @@ export class Device {
   #wake = () => {};
   #reportTimer: ReturnType<typeof setTimeout> | undefined;
   #reportedAt = 0;
-  #ticks: ReturnType<typeof setInterval> | undefined;
 
   constructor(token: string, ports: DevicePorts) {
     this.#token = token;
     this.#ports = ports;
+    // For countdowns and for a chart that goes on while nothing happens.
+    setInterval(() => this.#changed(), TICK_MS);
   }
 
   /** Asks what is wanted until it is known. */
@@ -44,11 +45,11 @@ export class Device {
         const { fetch } = this.#ports;
         this.#know(await fetchEnvironment({ fetch, token: this.#token }));
       } catch (error) {
-        if (error instanceof DownloadError) {
+        if (error instanceof DownloadError && error.lasting) {
           return this.#become({ state: 'refused', message: error.message });
         }
         const wait = backoff(attempt, this.#ports.random());
-        const known = error instanceof NotReadyError;
+        const known = error instanceof NotReadyError || error instanceof DownloadError;
         const message = known ? error.message : strings.environment.unreachable;
         this.#become({ state: 'unavailable', message, until: Date.now() + wait });
         await Promise.race([pause(wait), new Promise<void>((wake) => (this.#wake = wake))]);
@@ -65,8 +66,6 @@ export class Device {
       onEnvironment: (environment) => this.#know(environment),
     });
     this.#session.begin();
-    clearInterval(this.#ticks);
-    this.#ticks = setInterval(() => this.#changed(), TICK_MS);
   }
 
   resize(workers: number): void {
@@ -82,7 +81,6 @@ export class Device {
   stop(): void {
     const session = this.#session;
     this.#session = undefined;
-    clearInterval(this.#ticks);
     session?.close();
     this.#last = { state: 'stopped', tally: session?.statistics.tally() ?? null };
     this.#changed();

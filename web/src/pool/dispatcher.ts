@@ -205,10 +205,7 @@ export class Dispatcher {
     if (run.unwanted) return;
     run.unwanted = true;
     this.#ports.tell(worker, { type: 'abandon' });
-    run.grace = setTimeout(
-      () => this.#ports.replace(worker, strings.reasons.cancelled),
-      GRACE_MS,
-    );
+    run.grace = setTimeout(() => this.#ports.replace(worker, strings.reasons.cancelled), GRACE_MS);
   }
 
   #over(worker: number): void {

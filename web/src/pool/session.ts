@@ -3,21 +3,17 @@
 //
 //     environment -> downloads -> frame -> crew ready -> capacity announced -> chunks
 import { BlobCache } from '../assets/blobs';
-import { DownloadError, download, type Fetching, pause } from '../assets/download';
-import {
-  type Environment,
-  fetchEnvironment,
-  filesOf,
-  needsSame,
-} from '../assets/environment';
-import { backoff, type Connection, CoordinatorLink, type Socket } from '../link/connection';
+import { DownloadError } from '../assets/download';
+import type { Environment } from '../assets/environment';
+import { Supply } from '../assets/supply';
+import { type Connection, CoordinatorLink, type Socket } from '../link/connection';
 import type { Failure, FromFrame, ToFrame } from '../messages';
 import { never } from '../messages';
 import { FRAME_DEADLINE_MS } from '../sandbox/steps';
 import { strings } from '../strings';
 import { Crew } from './crew';
 import { Dispatcher } from './dispatcher';
-import type { Activity, Download, Work, WorkerView } from './snapshot';
+import type { Activity, Work, WorkerView } from './snapshot';
 import { Statistics } from './statistics';
 
 export interface SessionPorts {
@@ -36,14 +32,10 @@ export class Session {
   readonly #link: CoordinatorLink;
   readonly #dispatcher: Dispatcher;
   readonly #crew: Crew;
-  readonly #fetching: Fetching;
   readonly #stopped = new AbortController();
-  readonly #frameReady: Promise<void>;
-  /** Ends the preparation under way when another environment has come. */
-  #outdated = new AbortController();
-  #heldByFrame = new Set<string>();
-  #environment: Environment;
-  #download: Download = { state: 'asking' };
+  readonly #supply: Supply;
+  /** The environment that Start asked for; it may still be on its way. */
+  #provided: Environment;
   #announced = 0;
   #hadMap = false;
   #incident: Failure | null = null;
@@ -58,9 +50,9 @@ export class Session {
   ) {
     this.#ports = ports;
     this.#frame = frame;
-    this.#environment = environment;
-    this.#fetching = { fetch: ports.fetch, token, signal: this.#stopped.signal };
-    const blobs = new BlobCache(this.#fetching);
+    this.#provided = environment;
+    const fetching = { fetch: ports.fetch, token };
+    const blobs = new BlobCache({ ...fetching, signal: this.#stopped.signal });
     this.#link = new CoordinatorLink(token, {
       dial: ports.dial,
       random: ports.random,
@@ -90,12 +82,23 @@ export class Session {
       onHalted: (failure) => this.#fail(failure),
       onChange: () => this.#staffed(),
     });
-    this.#frameReady = this.#listenToFrame();
+    this.#supply = new Supply(fetching, this.#listenToFrame(), {
+      tellFrame: this.#tellFrame,
+      random: ports.random,
+      equip: (recipe) => this.#crew.equip(recipe),
+      install: (recipe, wheels) => this.#crew.install(recipe, wheels),
+      onEnvironment: (fresh) => {
+        this.#provided = fresh;
+        ports.onEnvironment(fresh);
+      },
+      onFailure: (failure) => this.#fail(failure),
+      onChange: () => this.#staffed(),
+    });
   }
 
   begin(): void {
     this.#link.open();
-    void this.#prepare(this.#environment);
+    void this.#supply.provide(this.#provided);
   }
 
   resize(workers: number): void {
@@ -108,7 +111,7 @@ export class Session {
 
   close(): void {
     this.#stopped.abort();
-    this.#outdated.abort();
+    this.#supply.close();
     this.#crew.dismiss();
     this.#link.close();
     this.#frame.close();
@@ -120,7 +123,7 @@ export class Session {
     return {
       state: 'running',
       connection: this.#link.state,
-      download: this.#download,
+      download: this.#supply.download,
       wanted: this.#crew.size,
       workers: this.#crew.views.map((view) => this.#view(view)),
       work: this.#work(),
@@ -145,9 +148,13 @@ export class Session {
 
   #connection(state: Connection): void {
     this.#announced = 0;
+    if (state.state === 'refused') {
+      const { code, message } = state;
+      return this.#fail({ message: strings.refusals[code] ?? message, details: '' });
+    }
     if (state.state === 'open') {
-      if (state.environment === this.#environment.id) this.#announce();
-      else void this.#renew();
+      if (state.environment === this.#supply.equipped) this.#announce();
+      else if (state.environment !== this.#provided.id) void this.#supply.renew();
     } else {
       this.#dispatcher.disconnected();
     }
@@ -160,71 +167,15 @@ export class Session {
     this.#ports.onChange();
   }
 
-  /** Tells the coordinator how many chunks to send, once what it needs is what the workers have. */
+  /** Tells the coordinator how many chunks to send, once the workers have what it needs. */
   #announce(): void {
     const { state } = this.#link;
-    if (state.state !== 'open' || state.environment !== this.#environment.id) return;
+    if (state.state !== 'open' || state.environment !== this.#supply.equipped) return;
     const capacity = this.#crew.available.length;
+    // A connection begins with a capacity of 0.
     if (capacity === this.#announced) return;
     this.#announced = capacity;
-    this.#link.send({ type: 'capacity', capacity });
-  }
-
-  /** The coordinator wants another environment than the one that is here. */
-  async #renew(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const environment = await fetchEnvironment(this.#fetching);
-        const same = needsSame(this.#environment, environment);
-        this.#environment = environment;
-        this.#ports.onEnvironment(environment);
-        return same ? this.#announce() : void this.#prepare(environment);
-      } catch (error) {
-        if (this.#stopped.signal.aborted) return;
-        if (error instanceof DownloadError) return this.#fail(failureOf(error));
-      }
-      await pause(backoff(attempt, this.#ports.random()));
-    }
-  }
-
-  /** Downloads what is missing, hands it to the frame and starts the compute workers. */
-  async #prepare(environment: Environment): Promise<void> {
-    this.#outdated.abort();
-    this.#outdated = new AbortController();
-    const { signal } = this.#outdated;
-    this.#crew.dismiss();
-    try {
-      await Promise.all([this.#frameReady, this.#fetchMissing(environment, signal)]);
-      signal.throwIfAborted();
-      this.#download = { state: 'done' };
-      this.#crew.equip(recipeOf(environment));
-    } catch (error) {
-      if (!signal.aborted) this.#fail(failureOf(error));
-    }
-  }
-
-  async #fetchMissing(environment: Environment, signal: AbortSignal): Promise<void> {
-    const files = new Map(filesOf(environment).map((file) => [file.sha256, file]));
-    for (const id of this.#heldByFrame) {
-      if (files.delete(id)) continue;
-      this.#heldByFrame.delete(id);
-      this.#tellFrame({ type: 'drop', id });
-    }
-    const received = new Map<string, number>();
-    const total = [...files.values()].reduce((sum, file) => sum + file.size, 0);
-    this.#download = { state: 'loading', received: 0, total };
-    const fetching = { ...this.#fetching, signal };
-    const fetches = [...files.values()].map(async (file) => {
-      const bytes = await download(file, fetching, (count) => {
-        received.set(file.sha256, count);
-        const sum = [...received.values()].reduce((one, other) => one + other, 0);
-        this.#download = { state: 'loading', received: sum, total };
-        this.#ports.onChange();
-      });
-      this.#heldByFrame.add(file.sha256);
-      this.#tellFrame({ type: 'keep', id: file.sha256, bytes }, [bytes]);
-    });
-    await Promise.all(fetches);
+    this.#link.send({ type: 'capacity', capacity, environment: state.environment });
   }
 
   #listenToFrame(): Promise<void> {
@@ -259,20 +210,3 @@ export class Session {
     this.#ports.onChange();
   }
 }
-
-function recipeOf(environment: Environment) {
-  const runtime = environment.runtime.map(({ name, sha256 }) => [name, sha256] as const);
-  return {
-    version: environment.version,
-    runtime: Object.fromEntries(runtime),
-    wheels: environment.wheels.map(({ sha256 }) => sha256),
-    bundle: environment.bundle.sha256,
-  };
-}
-
-function failureOf(error: unknown): Failure {
-  if (error instanceof DownloadError) return { message: error.message, details: '' };
-  const details = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { message: strings.failures.unknown, details };
-}
-

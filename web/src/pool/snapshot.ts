@@ -22,6 +22,8 @@ export type Lookup =
 export type Download =
   | { readonly state: 'asking' }
   | { readonly state: 'loading'; readonly received: number; readonly total: number }
+  /** It failed and is tried again. */
+  | { readonly state: 'delayed'; readonly message: string }
   | { readonly state: 'done' };
 
 export interface WorkerView {

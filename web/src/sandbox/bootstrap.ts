@@ -30,7 +30,9 @@ function perform(message: ToFrame, tell: (message: FromFrame) => void) {
       modules.delete(message.id);
       return;
     case 'spawn':
-      return spawn(message, (details) => tell({ type: 'crashed', worker: message.worker, details }));
+      return spawn(message, (details) =>
+        tell({ type: 'crashed', worker: message.worker, details }),
+      );
     case 'terminate':
       workers.get(message.worker)?.terminate();
       workers.delete(message.worker);

@@ -2,7 +2,14 @@
 // runs the owner's code, so whoever listens to its port checks what comes out of it.
 import type { Boot, FromCompute, StepName, ToCompute } from '../messages';
 import { removeNetwork } from './confine';
-import { installPackages, type PyBytes, type Pyodide, type PyWorker, startInterpreter, startLibrary } from './pyodide';
+import {
+  installPackages,
+  type PyBytes,
+  type Pyodide,
+  type PyWorker,
+  startInterpreter,
+  startLibrary,
+} from './pyodide';
 import { scope } from './scope';
 
 /** After steps that took longer, messages are read, so that a cancelled chunk can end early. */
@@ -51,6 +58,10 @@ function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
     if (busy) return;
     busy = true;
     for (let next = waiting.shift(); next; next = waiting.shift()) {
+      if (next.type === 'install') {
+        installPackages(pyodide, next.wheels);
+        continue;
+      }
       worker.receive(bytesOf(next.frame), next.blobs.map(bytesOf));
       if (next.type === 'compute') await compute();
     }
@@ -86,5 +97,7 @@ function tell(port: MessagePort, message: FromCompute, transfer: Transferable[] 
 }
 
 function story(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);
+  return error instanceof Error
+    ? (error.stack ?? `${error.name}: ${error.message}`)
+    : String(error);
 }

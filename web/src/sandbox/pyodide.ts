@@ -52,19 +52,17 @@ export async function startInterpreter(boot: Boot): Promise<Pyodide> {
 
 /** Unpacks the wheels where Python looks for packages. */
 export function installPackages(pyodide: Pyodide, wheels: readonly ArrayBuffer[]): void {
-  const extractDir = String(
-    pyodide.runPython('import sysconfig; sysconfig.get_path("purelib")'),
-  );
+  const extractDir = String(pyodide.runPython('import sysconfig; sysconfig.get_path("purelib")'));
   for (const wheel of wheels) pyodide.unpackArchive(wheel, 'wheel', { extractDir });
+  pyodide.runPython('import importlib; importlib.invalidate_caches()');
 }
 
 /** Imports the worker's half of the library from its zip and makes the worker. */
 export function startLibrary(pyodide: Pyodide, bundle: ArrayBuffer): PyWorker {
   pyodide.FS.writeFile(BUNDLE, new Uint8Array(bundle));
   return pyodide.runPython(`
-    import importlib, sys
+    import sys
     sys.path.append("${BUNDLE}")
-    importlib.invalidate_caches()
     from nitocris.worker.pyodide import PyodideWorker
     PyodideWorker()
   `) as PyWorker;

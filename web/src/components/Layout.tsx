@@ -1,0 +1,35 @@
+import type { ReactNode } from 'react';
+import type { Connection } from '../link/connection';
+import { strings } from '../strings';
+import './Layout.scss';
+import { Logo } from './Logo';
+
+interface Props {
+  /** The state that is shown in the corner; none before Start. */
+  readonly connection?: Connection['state'] | undefined;
+  readonly children: ReactNode;
+}
+
+/** The page's frame: mark, state of the connection, one column. */
+export function Layout({ connection, children }: Props) {
+  return (
+    <div className="layout">
+      <header className="layout-header">
+        <span className="layout-name">
+          <Logo />
+          {strings.name}
+        </span>
+        {connection && (
+          <span
+            className="layout-connection"
+            data-testid="connection-state"
+            data-state={connection}
+          >
+            {strings.connection[connection]}
+          </span>
+        )}
+      </header>
+      <main className="layout-main">{children}</main>
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+import { lazy, Suspense } from 'react';
+import type { Tally } from '../pool/snapshot';
+import { strings } from '../strings';
+import './Progress.scss';
+
+// The chart's library is not needed before there is something to draw.
+const Chart = lazy(() => import('./Chart'));
+
+/** What this device has done, how fast, and how that went over time. */
+export function Progress({ tally }: { readonly tally: Tally }) {
+  const rate = strings.tally.rate(tally.rate);
+  return (
+    <section className="progress">
+      <dl className="progress-numbers">
+        <div>
+          <dd>
+            <data value={tally.items} data-testid="items-done">
+              {strings.number(tally.items)}
+            </data>
+          </dd>
+          <dt>{strings.tally.items(tally.items)}</dt>
+        </div>
+        <div>
+          <dd>{rate.value}</dd>
+          <dt>{rate.unit}</dt>
+        </div>
+      </dl>
+      <div className="progress-chart">
+        <Suspense>
+          <Chart history={tally.history} rate={tally.rate} />
+        </Suspense>
+      </div>
+    </section>
+  );
+}
