@@ -21,7 +21,7 @@ MODULES := web/node_modules/.package-lock.json
 PAGE := src/nitocris/_page/index.html
 
 PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) \
-	$(wildcard web/*.html web/*.ts web/*.json)
+	$(wildcard web/*.html web/*.ts web/*.json web/.npmrc)
 
 # Python's half and Node's half run at once, each with its output in one piece.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
@@ -34,7 +34,7 @@ demo: ready
 	$(BIN)/python examples/01_squares.py
 
 test: chromium check
-	$(BIN)/python -m pytest tests/integration tests/browser
+	$(BIN)/python -m pytest tests/fuzz tests/integration tests/browser
 	$(BIN)/python scripts/test_other_pythons.py
 
 check: ready
@@ -66,7 +66,7 @@ wheel: ready
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 fuzz: $(ENVIRONMENT)
-	NITOCRIS_FUZZ=1000000 $(BIN)/python -m pytest -q --timeout 0 -k fuzz tests/unit
+	$(BIN)/python -m tests.fuzz.codec_fuzz --inputs 1000000
 
 format: $(ENVIRONMENT) $(MODULES)
 	$(BIN)/ruff format .
