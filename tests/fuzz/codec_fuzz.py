@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nitocris.codec import decode, encode
+from nitocris.codec import Registry, decode, encode
 from nitocris.errors import DecodeError, EncodeError
 from tests.unit.codec.samples import EXCEPTIONS, REGISTRY, VALUES
 
@@ -78,11 +78,13 @@ def fuzz(inputs: int, seed: int, max_failures: int = 20) -> Report:
     return report
 
 
-def check(data: bytes, report: Report) -> str | None:
+def check(
+    data: bytes, report: Report, decoder: Callable[[bytes, Registry], object] = decode
+) -> str | None:
     """Decode one input and use its value; answer what went wrong."""
     start = time.perf_counter()
     try:
-        value = decode(data, REGISTRY)
+        value = decoder(data, REGISTRY)
     except DecodeError:
         value = DecodeError
     except BaseException as error:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from nitocris.codec import Registry
+from nitocris.errors import DecodeError
+
 from .codec_fuzz import SECONDS_PER_INPUT, Report, check, fuzz
 
 
@@ -24,8 +27,24 @@ def test_the_same_seed_gives_the_same_inputs() -> None:
     assert fuzz(200, seed=3).accepted == fuzz(200, seed=3).accepted
 
 
-def test_the_oracle_sees_a_value_that_cannot_be_used() -> None:
-    """The fuzzer uses what was decoded: an int too long to be written out is tolerated, no more."""
-    many_digits = b"\x01\x04" + b"\xa0\x1f" + b"\x01" * 4000
+class Unusable:
+    """A value whose repr fails."""
 
-    assert check(many_digits, Report()) is None
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+def test_the_oracle_sees_what_it_must() -> None:
+    """An error that escapes and a value that cannot be used are failures; a DecodeError is not."""
+
+    def fail(_: bytes, __: Registry) -> object:
+        raise KeyError("escaped")
+
+    def refuse(_: bytes, __: Registry) -> object:
+        raise DecodeError("refused")
+
+    assert "escaped" in str(check(b"", Report(), fail))
+    assert "no repr" in str(check(b"", Report(), lambda *_: Unusable()))
+    assert "no repr" in str(check(b"", Report(), lambda *_: [Unusable()]))
+    assert check(b"", Report(), refuse) is None
+    assert check(b"", Report(), lambda *_: 10**5000) is None

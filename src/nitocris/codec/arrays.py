@@ -95,6 +95,8 @@ def _decode_array(reader: Reader) -> Array:
     import numpy as np
 
     dtype = read_dtype(reader)
+    if dtype.subdtype is not None:
+        reader.refuse(f"no array has the dtype {dtype}")
     order, shape = _read_shape(reader)
     count = math.prod(shape)
     reader.align()
@@ -199,10 +201,10 @@ def _decode_scalar(reader: Reader) -> object:
     dtype = read_dtype(reader)
     data = reader.take(dtype.itemsize)
     reader.charge(_SCALAR_NODES, ARRAY_BYTES + dtype.itemsize)
-    if not data:
-        return np.zeros((), dtype)[()]
     if dtype.kind in "SU" or dtype.subdtype is not None:
         reader.refuse(f"no scalar has the dtype {dtype}")
+    if not data:
+        return np.zeros((), dtype)[()]
     array = np.frombuffer(data, dtype).copy()
     _check_contents(reader, array)
     return array[0]

@@ -59,9 +59,9 @@ def _encode_deque(writer: Writer, value: deque[Any]) -> None:
 @decodes(tags.DEQUE)
 def _decode_deque(reader: Reader) -> deque[object]:
     reader.charge(10, _CONTAINER_BYTES + 512)
-    maxlen = reader.read()
+    maxlen: int | None = reader.read_one_of((tags.NONE, *tags.INTEGERS), "a deque's length")
     items = read_sequence(reader)
-    if maxlen is not None and (type(maxlen) is not int or len(items) > maxlen):
+    if maxlen is not None and len(items) > maxlen:
         reader.refuse("a deque that is longer than it may be")
     return deque(items, maxlen)
 

@@ -106,14 +106,9 @@ def _encode_timezone(writer: Writer, value: timezone) -> None:
 @decodes(tags.TIMEZONE)
 def _decode_timezone(reader: Reader) -> timezone:
     reader.charge(2, 2 * VALUE_BYTES)
-    offset, name = reader.read(), reader.read()
-    if type(offset) is not timedelta:
-        reader.refuse("a fixed offset without a timedelta")
-    if name is None:
-        return timezone(offset)
-    if type(name) is not str:
-        reader.refuse("a fixed offset whose name is no text")
-    return timezone(offset, name)
+    offset: timedelta = reader.read_one_of((tags.TIMEDELTA,), "an offset")
+    name: str | None = reader.read_one_of((tags.NONE, tags.STR), "an offset's name")
+    return timezone(offset) if name is None else timezone(offset, name)
 
 
 @encodes(ZoneInfo)
@@ -156,7 +151,5 @@ def write_zone(writer: Writer, zone: tzinfo | None) -> None:
 
 def read_zone(reader: Reader) -> tzinfo | None:
     """Take the zone of a date or time."""
-    zone = reader.read()
-    if zone is not None and type(zone) not in (timezone, ZoneInfo):
-        reader.refuse("a time zone that is none")
-    return zone  # type: ignore[return-value]
+    zone: tzinfo | None = reader.read_one_of(tags.ZONES, "a time zone")
+    return zone

@@ -19,7 +19,7 @@ from typing import Any
 
 from nitocris.codec import tags
 from nitocris.codec.limits import KIB, Limits
-from nitocris.codec.wire import Encoder, Reader, Writer, decodes
+from nitocris.codec.wire import Encoder, Reader, Writer, decodes, text_memory
 from nitocris.errors import EncodeError, RemoteError, RemoteTraceback
 
 _NAMES = (
@@ -51,7 +51,7 @@ _PLAIN_TYPES = (type(None), int, str, bytes)
 
 _EXCEPTION_NODES = 50
 _EXCEPTION_BYTES = 1024
-_MAX_NAME_CHARACTERS = 300
+_MAX_NAME_BYTES = 300
 _MAX_NOTES = 32
 _MAX_ARGUMENTS = 64
 _MAX_ARGUMENT_BYTES = 256 * KIB
@@ -103,13 +103,17 @@ def _write_exception(writer: Writer, error: BaseException, *, whole_chain: bool)
         _plain(writer, getattr(error, attribute, None)) for attribute in _attributes_of(name)
     ]
     notes = getattr(error, "__notes__", ())
-    notes = [str(note) for note in notes if type(note) is str] if type(notes) is list else []
-    writer.text(name[:_MAX_NAME_CHARACTERS])
-    writer.text(_tail(_text_of(error), limit))
+    notes = [note for note in notes if type(note) is str] if type(notes) is list else []
+    notes = notes[:_MAX_NOTES]
+    _write_text(writer, _utf8(name)[:_MAX_NAME_BYTES])
+    _write_text(writer, _utf8(_text_of(error))[:limit])
     writer.write(arguments)
     writer.write(attributes)
-    writer.write([_tail(note, limit // _MAX_NOTES) for note in notes[:_MAX_NOTES]])
-    writer.text(_tail(_format(error, whole_chain), limit))
+    writer.varint(len(notes))
+    for note in notes:
+        _write_text(writer, _utf8(note)[: limit // _MAX_NOTES])
+    # The end of a traceback says what happened.
+    _write_text(writer, _utf8(_format(error, whole_chain))[-limit:])
 
 
 def _type_name(cls: type) -> str:
@@ -131,10 +135,9 @@ def _format(error: BaseException, whole_chain: bool) -> str:
         return f"{_type_name(type(error))}: <its traceback could not be formatted>"
 
 
-def _tail(text: str, limit: int) -> str:
-    """Answer the last part that fits into a number of UTF-8 bytes."""
-    data = text.encode("utf-8", "replace")
-    return text if len(data) == len(text) <= limit else data[-limit:].decode("utf-8", "ignore")
+def _utf8(text: str) -> bytes:
+    """Answer the bytes of a text; where they are cut, the reader shows a replacement character."""
+    return text.encode("utf-8", "replace")
 
 
 def _plain(writer: Writer, value: object) -> object:
@@ -181,19 +184,29 @@ def _decode_exception(reader: Reader) -> RemoteError:
 
 def _read_exception(reader: Reader) -> RemoteError:
     reader.charge(_EXCEPTION_NODES, _EXCEPTION_BYTES)
-    name = clean(reader.text())
-    text = clean(reader.text())
-    arguments, attributes, notes = reader.read(), reader.read(), reader.read()
-    trace = reader.text()
-    if len(trace.encode("utf-8", "surrogatepass")) > reader.limits.traceback_bytes:
-        reader.refuse("a traceback that is too long")
-    if len(name) > _MAX_NAME_CHARACTERS:
-        reader.refuse("an exception whose type has too long a name")
-    if not (type(arguments) is type(attributes) is type(notes) is list):
-        reader.refuse("an exception without its lists")
-    if len(notes) > _MAX_NOTES or not all(type(note) is str for note in notes):
-        reader.refuse("notes that are not texts")
-    return _build(name, text, tuple(arguments), attributes, [clean(n) for n in notes], clean(trace))
+    limit = reader.limits.traceback_bytes
+    name = _read_text(reader, _MAX_NAME_BYTES)
+    text = _read_text(reader, limit)
+    arguments: list[object] = reader.read_one_of((tags.LIST,), "arguments")
+    attributes: list[object] = reader.read_one_of((tags.LIST,), "attributes")
+    count = reader.varint()
+    reader.at_most("notes", count, _MAX_NOTES)
+    notes = [_read_text(reader, limit) for _ in range(count)]
+    trace = _read_text(reader, limit)
+    return _build(name, text, tuple(arguments), attributes, notes, trace)
+
+
+def _read_text(reader: Reader, limit: int) -> str:
+    size = reader.varint()
+    reader.at_most("bytes of an exception's text", size, limit)
+    reader.charge(0, text_memory(size, ascii_only=False))
+    return clean(bytes(reader.take(size)).decode("utf-8", "replace"))
+
+
+def _write_text(writer: Writer, data: bytes) -> None:
+    writer.charge(0, text_memory(len(data), ascii_only=False))
+    writer.varint(len(data))
+    writer.payload(data)
 
 
 def _build(

@@ -18,12 +18,14 @@ from zoneinfo import ZoneInfo
 
 from nitocris.codec import tags
 from nitocris.codec.dates import read_zone, write_zone
+from nitocris.codec.hashes import pay_for_labels
 from nitocris.codec.sequences import read_sequence, write_sequence
 from nitocris.codec.wire import Reader, UnencodableError, Writer, decodes
 from nitocris.errors import DecodeError
 
 # What the constructors cost, measured with pandas 3.1: about a microsecond a node.
 _COLUMN_NODES = 20
+_MASKED_NODES = 10
 _ZONED_NODES = 120
 _CATEGORICAL_NODES = 20
 _INTERVAL_NODES = 150
@@ -59,9 +61,14 @@ def import_pandas() -> Any:
 
 def write_column(writer: Writer, owner: Any, array: Any) -> None:
     """Append the data of a Series or Index, of which `array` is the `.array`."""
+    writer.charge(_COLUMN_NODES, _COLUMN_BYTES)
+    write_array(writer, owner, array)
+
+
+def write_array(writer: Writer, owner: Any, array: Any) -> None:
+    """Append an array of pandas, alone or as the data of `owner`."""
     pd = import_pandas()
     arrays = pd.arrays
-    writer.charge(_COLUMN_NODES, _COLUMN_BYTES)
     if isinstance(array, (arrays.IntegerArray, arrays.FloatingArray, arrays.BooleanArray)):
         _write_masked(writer, array)
     elif isinstance(array.dtype, pd.StringDtype):
@@ -109,6 +116,7 @@ def is_plain(array: Any) -> bool:
 def _write_masked(writer: Writer, array: Any) -> None:
     mask = array.isna()
     fill: Any = False if array.dtype.kind == "b" else 0
+    writer.charge(_MASKED_NODES, _COLUMN_BYTES)
     writer.buffer.append(tags.MASKED_COLUMN)
     writer.write(array.to_numpy(dtype=array.dtype.numpy_dtype, na_value=fill))
     writer.write(mask)
@@ -117,7 +125,8 @@ def _write_masked(writer: Writer, array: Any) -> None:
 @decodes(tags.MASKED_COLUMN)
 def _decode_masked(reader: Reader) -> Any:
     arrays = import_pandas().arrays
-    values, mask = _read_vector(reader, "biuf"), _read_vector(reader, "b")
+    reader.charge(_MASKED_NODES, _COLUMN_BYTES)
+    values, mask = read_vector(reader, "biuf"), read_vector(reader, "b")
     if values.dtype.kind == "b":
         return arrays.BooleanArray(values, mask)
     if values.dtype.kind == "f":
@@ -125,7 +134,7 @@ def _decode_masked(reader: Reader) -> Any:
     return arrays.IntegerArray(values, mask)
 
 
-def _read_vector(reader: Reader, kinds: str) -> Any:
+def read_vector(reader: Reader, kinds: str) -> Any:
     """Take a numpy array of one dimension whose dtype is of one of the kinds."""
     if reader.data[reader.position] != tags.ARRAY:
         reader.refuse("a column without its array")
@@ -169,7 +178,7 @@ def _decode_strings(reader: Reader) -> Any:
     if reader.data[reader.position] == tags.NONE:
         reader.position += 1
     else:
-        mask = _read_vector(reader, "b")
+        mask = read_vector(reader, "b")
         values[mask] = np.nan if flags & _NAN_FOR_MISSING else pd.NA
     dtype = _string_dtype(flags)
     return values if dtype is None else pd.array(values, dtype=dtype)
@@ -197,6 +206,7 @@ def _write_categorical(writer: Writer, array: Any) -> None:
     writer.buffer.append(bool(array.ordered))
     writer.write(array.codes)
     writer.write(array.categories)
+    pay_for_labels(writer, array.categories)
     writer.leave()
 
 
@@ -206,10 +216,11 @@ def _decode_categorical(reader: Reader) -> Any:
     reader.enter()
     reader.charge(_CATEGORICAL_NODES, _COLUMN_BYTES)
     ordered = reader.byte()
-    codes = _read_vector(reader, "i")
-    categories = reader.read()
+    codes = read_vector(reader, "i")
+    categories = reader.read_one_of((tags.INDEX, tags.RANGE_INDEX), "categories")
+    pay_for_labels(reader, categories)
     reader.leave()
-    if ordered > 1 or not isinstance(categories, pd.Index):
+    if ordered > 1:
         reader.refuse("a categorical that is not well described")
     return pd.Categorical.from_codes(codes, categories=categories, ordered=bool(ordered))
 
@@ -228,7 +239,7 @@ def _write_zoned(writer: Writer, array: Any) -> None:
 def _decode_zoned(reader: Reader) -> Any:
     pd = import_pandas()
     reader.charge(_ZONED_NODES, _COLUMN_BYTES)
-    ticks = _read_vector(reader, "M")
+    ticks = read_vector(reader, "M")
     zone = read_pandas_zone(reader)
     if zone is None or not is_plain(ticks):
         reader.refuse("a column of zoned dates without a zone or unit")
@@ -284,10 +295,10 @@ def _decode_intervals(reader: Reader) -> Any:
     reader.enter()
     reader.charge(_INTERVAL_NODES, _COLUMN_BYTES)
     closed = reader.byte()
-    left, right = reader.read(), reader.read()
+    left, right = (reader.read_one_of((tags.INDEX, tags.RANGE_INDEX), "ends") for _ in "lr")
     reader.leave()
-    if closed >= len(_CLOSED) or not isinstance(left, pd.Index) or not isinstance(right, pd.Index):
-        reader.refuse("intervals that are not well described")
+    if closed >= len(_CLOSED):
+        reader.refuse("intervals that are closed in an unknown way")
     return pd.arrays.IntervalArray.from_arrays(left, right, closed=_CLOSED[closed])
 
 

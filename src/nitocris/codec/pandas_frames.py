@@ -21,6 +21,7 @@ from nitocris.codec.pandas_columns import (
     is_plain,
     read_column,
     read_pandas_zone,
+    write_array,
     write_column,
     write_pandas_zone,
 )
@@ -79,7 +80,7 @@ def _encoders() -> dict[type, Encoder]:
 
 
 def _encode_array(writer: Writer, value: Any) -> None:
-    write_column(writer, value, value)
+    write_array(writer, value, value)
 
 
 def _encode_series(writer: Writer, series: Any) -> None:
@@ -151,8 +152,6 @@ def _is_one_array(frame: Any) -> bool:
 
 @decodes(tags.FRAME)
 def _decode_frame(reader: Reader) -> Any:
-    import numpy as np
-
     pd = import_pandas()
     reader.enter()
     reader.charge(_FRAME_NODES, _FRAME_BYTES)
@@ -160,11 +159,9 @@ def _decode_frame(reader: Reader) -> Any:
     attributes = _read_attributes(reader)
     form = reader.byte()
     if form == _ONE_ARRAY:
-        values = reader.read()
-        if type(values) is not np.ndarray or values.ndim != 2 or not is_plain(values):
-            reader.refuse("a DataFrame without its array")
-        if values.dtype.kind == "O":
-            reader.refuse("a DataFrame whose array holds objects")
+        values = reader.read_one_of((tags.ARRAY,), "a DataFrame's array")
+        if values.ndim != 2 or not is_plain(values):
+            reader.refuse("a DataFrame of data that pandas does not hold")
         frame = pd.DataFrame(values, index=index, columns=columns, copy=False)
     elif form == _BY_COLUMN:
         reader.charge(_COLUMN_NODES * len(columns), 8 * len(index))
@@ -186,16 +183,11 @@ def _as_column(column: Any, index: Any) -> Any:
 
 
 def _read_labels(reader: Reader) -> Any:
-    labels = reader.read()
-    if not isinstance(labels, import_pandas().Index):
-        reader.refuse("labels that are no Index")
-    return labels
+    return reader.read_one_of(tags.INDEXES, "labels")
 
 
 def _read_attributes(reader: Reader) -> dict[Any, Any]:
-    attributes = reader.read()
-    if type(attributes) is not dict:
-        reader.refuse("attrs that are no dict")
+    attributes: dict[Any, Any] = reader.read_one_of((tags.DICT,), "attrs")
     return attributes
 
 

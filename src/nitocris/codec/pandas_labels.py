@@ -11,7 +11,8 @@ import re
 from typing import Any
 
 from nitocris.codec import tags
-from nitocris.codec.pandas_columns import import_pandas, read_column, write_column
+from nitocris.codec.hashes import pay_for_labels
+from nitocris.codec.pandas_columns import import_pandas, read_column, read_vector, write_column
 from nitocris.codec.scalars import read_integer
 from nitocris.codec.wire import Reader, Writer, decodes
 
@@ -69,10 +70,10 @@ def _write_frequency(writer: Writer, index: Any) -> None:
 
 
 def _read_frequency(reader: Reader, length: int) -> str | None:
-    frequency = reader.read()
+    frequency: str | None = reader.read_one_of((tags.NONE, tags.STR), "a frequency")
     if frequency is None:
         return None
-    match = _FREQUENCY.fullmatch(frequency) if type(frequency) is str else None
+    match = _FREQUENCY.fullmatch(frequency)
     if match is None or (not match["fixed"] and length > 1000):
         reader.refuse(f"an unknown frequency: {frequency!a:.40}")
     reader.charge(_frequency_nodes(match, length), _INDEX_BYTES)
@@ -85,19 +86,24 @@ def _frequency_nodes(match: re.Match[str], length: int) -> int:
 
 def encode_range_index(writer: Writer, index: Any) -> None:
     """Append a RangeIndex."""
+    writer.enter()
     _charge_range(writer, len(index))
     writer.buffer.append(tags.RANGE_INDEX)
     for number in (index.start, index.stop, index.step):
         writer.write(int(number))
     writer.write(index.name)
+    writer.leave()
 
 
 @decodes(tags.RANGE_INDEX)
 def _decode_range_index(reader: Reader) -> Any:
     pd = import_pandas()
+    reader.enter()
     numbers = range(read_integer(reader), read_integer(reader), read_integer(reader))
     _charge_range(reader, len(numbers))
-    return pd.RangeIndex(numbers, name=reader.read())
+    name = reader.read()
+    reader.leave()
+    return pd.RangeIndex(numbers, name=name)
 
 
 def _charge_range(purse: Reader | Writer, length: int) -> None:
@@ -113,6 +119,7 @@ def encode_multi_index(writer: Writer, index: Any) -> None:
     writer.varint(index.nlevels)
     for level, codes in zip(index.levels, index.codes, strict=True):
         writer.write(level.rename(None))
+        pay_for_labels(writer, level)
         writer.write(codes)
     for name in index.names:
         writer.write(name)
@@ -121,8 +128,6 @@ def encode_multi_index(writer: Writer, index: Any) -> None:
 
 @decodes(tags.MULTI_INDEX)
 def _decode_multi_index(reader: Reader) -> Any:
-    import numpy as np
-
     pd = import_pandas()
     reader.enter()
     count = reader.varint()
@@ -130,14 +135,10 @@ def _decode_multi_index(reader: Reader) -> Any:
     levels: list[Any] = []
     codes: list[Any] = []
     for _ in range(count):
-        levels.append(reader.read())
-        codes.append(reader.read())
+        levels.append(reader.read_one_of((tags.INDEX, tags.RANGE_INDEX), "a level"))
+        pay_for_labels(reader, levels[-1])
+        codes.append(read_vector(reader, "i"))
     names = [reader.read() for _ in range(count)]
     reader.leave()
-    for level, code in zip(levels, codes, strict=True):
-        if not isinstance(level, pd.Index) or isinstance(level, pd.MultiIndex):
-            reader.refuse("a MultiIndex with a level that is no Index")
-        if type(code) is not np.ndarray or code.ndim != 1 or code.dtype.kind != "i":
-            reader.refuse("a MultiIndex with codes that are no integers")
     reader.charge(0, 8 * len(codes[0]) if codes else 0)
     return pd.MultiIndex(levels=levels, codes=codes, names=names, verify_integrity=True)

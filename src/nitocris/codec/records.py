@@ -134,15 +134,15 @@ def _encode_enum(writer: Writer, value: Enum) -> None:
 def _decode_enum(reader: Reader) -> object:
     shape = _read_class(reader, tags.ENUM)
     reader.charge(_INSTANCE_NODES, VALUE_BYTES)
-    return _member(reader, shape, reader.read())
+    return _member(reader, shape, reader.read_one_of((tags.STR,), "a member's name"))
 
 
 @decodes(tags.FLAG)
 def _decode_flag(reader: Reader) -> object:
     shape = _read_class(reader, tags.FLAG)
     reader.charge(_INSTANCE_NODES, VALUE_BYTES)
-    which = reader.read()
-    if type(which) is not int:
+    which: str | int = reader.read_one_of((tags.STR, *tags.INTEGERS), "a member")
+    if isinstance(which, str):
         return _member(reader, shape, which)
     reader.charge(_FLAG_NODES, 8 * VALUE_BYTES)
     if which < 0 or which & ~_all_bits(shape.cls):
@@ -150,8 +150,8 @@ def _decode_flag(reader: Reader) -> object:
     return shape.cls(which)
 
 
-def _member(reader: Reader, shape: Shape, name: object) -> object:
-    member = shape.cls.__members__.get(name) if type(name) is str else None
+def _member(reader: Reader, shape: Shape, name: str) -> object:
+    member = shape.cls.__members__.get(name)
     if member is None or member._name_ != name:
         reader.refuse(f"{shape.name!a} has no such member")
     return member

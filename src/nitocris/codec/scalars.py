@@ -230,7 +230,5 @@ def _decode_uuid(reader: Reader) -> UUID:
 
 def read_integer(reader: Reader) -> int:
     """Take a value that must be an int."""
-    value = reader.read()
-    if type(value) is not int:
-        reader.refuse(f"an int was expected, not {type(value).__name__}")
+    value: int = reader.read_one_of(tags.INTEGERS, "an int")
     return value

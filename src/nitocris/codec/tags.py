@@ -71,6 +71,10 @@ INTERVAL: Final = 0x5E
 
 SMALL_INT: Final = 0x80
 
+INTEGERS: Final = (INT, BIG_INT, SMALL_INT)
+ZONES: Final = (NONE, TIMEZONE, ZONEINFO)
+INDEXES: Final = (INDEX, RANGE_INDEX, MULTI_INDEX)
+
 # The forms of a sequence's body: one by one, or packed.
 ONE_BY_ONE: Final = 0x00
 FLOATS: Final = 0x01

@@ -11,7 +11,7 @@ the bytes that are there before anything is allocated.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from nitocris.codec import tags
@@ -157,7 +157,7 @@ class Reader(Budget):
         """Begin at the first byte."""
         super().__init__(limits)
         self.registry = registry
-        self.view = memoryview(data)
+        self.view = memoryview(data).cast("B")
         # bytes are faster to index than a view.
         self.data: bytes | memoryview = data if isinstance(data, bytes) else self.view
         self.position = 0
@@ -170,6 +170,17 @@ class Reader(Budget):
         if tag >= tags.SMALL_INT:
             return tag - tags.SMALL_INT
         return DECODERS[tag](self)
+
+    def read_one_of(self, allowed: Container[int], what: str) -> Any:
+        """Take one value whose tag is among a few.
+
+        Where a part can only be a text, anything else is refused before it is built, and parts
+        cannot be nested where no depth is counted.
+        """
+        tag = min(self.data[self.position], tags.SMALL_INT)
+        if tag not in allowed:
+            self.refuse(f"the tag 0x{tag:02x} in the place of {what}")
+        return self.read()
 
     def byte(self) -> int:
         """Take one byte."""
