@@ -17,6 +17,13 @@ function packageName(wheel: string): string {
   return (wheel.split('-', 1)[0] ?? wheel).replaceAll('_', '-');
 }
 
+/** As short as a headline number. */
+function spent(seconds: number): string {
+  if (seconds < 60) return `${whole.format(Math.floor(seconds))} s`;
+  if (seconds < 3600) return `${whole.format(Math.floor(seconds / 60))} min`;
+  return `${short.format(seconds / 3600)} h`;
+}
+
 function duration(seconds: number): string {
   if (seconds < 60) return counted(Math.floor(seconds), 'second', 'seconds');
   if (seconds < 3600) return counted(Math.floor(seconds / 60), 'minute', 'minutes');
@@ -52,17 +59,17 @@ export const strings = {
     headingUnknown: 'Help with a computation',
     lead: 'Whoever sent you this link has a long computation to do. Lend it some of this device’s power: press Start and leave this page open.',
     facts: {
-      sandbox: 'Closed in',
+      sandbox: 'Sandbox',
       sandboxText: (python: string) =>
         `It runs Python ${python} in a sandbox inside this page. The sandbox has no network and cannot see your files, other pages or accounts.`,
       download: 'Download',
       downloadText: (bytes: number, wheels: readonly string[]) => {
         const packages = [...new Set(wheels.map(packageName))].join(', ');
-        return `${megabytes(bytes)}, kept by your browser: Python${packages && ` and ${packages}`}.`;
+        return `At most ${megabytes(bytes)}, once: Python${packages && ` and ${packages}`}. Your browser keeps it for the next time.`;
       },
-      cost: 'Cost',
-      costText: 'It uses your processor, and so power. On battery, mind the charge.',
-      leave: 'Leaving',
+      cost: 'Power',
+      costText: 'It keeps your processor busy while there is work. On battery, mind the charge.',
+      leave: 'Stopping',
       leaveText:
         'Press Stop or close the page at any time. Nothing stays behind but the browser’s cache.',
     },
@@ -115,8 +122,8 @@ export const strings = {
       rate >= 1 || rate === 0
         ? { value: short.format(rate), unit: 'per second' }
         : { value: short.format(rate * 60), unit: 'per minute' },
-    rateNow: 'items, now',
-    seconds: 'of computing',
+    spent,
+    spentUnit: 'of computing',
     chart: (rate: number) =>
       `Items per second during the last five minutes; now ${short.format(rate)}.`,
     chartTitle: 'Items per second',

@@ -66,7 +66,8 @@ function options(width: number): uPlot.Options {
       {
         ...axis,
         grid: { show: false },
-        size: 28,
+        size: 32,
+        gap: 10,
         splits: (plot) => {
           const length = span(plot.data[0].length);
           return [-length, -length / 2, 0];
@@ -74,7 +75,7 @@ function options(width: number): uPlot.Options {
         values: (_plot, splits) =>
           splits.map((second) => (second === 0 ? strings.tally.now : strings.tally.ago(-second))),
       },
-      { ...axis, size: 44, space: 36 },
+      { ...axis, size: 40, gap: 10, space: 36 },
     ],
     series: [
       {},

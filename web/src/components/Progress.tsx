@@ -24,8 +24,13 @@ export function Progress({ tally }: { readonly tally: Tally }) {
           <dd>{rate.value}</dd>
           <dt>{rate.unit}</dt>
         </div>
+        <div>
+          <dd>{strings.tally.spent(tally.seconds)}</dd>
+          <dt>{strings.tally.spentUnit}</dt>
+        </div>
       </dl>
       <div className="progress-chart">
+        <h2>{strings.tally.chartTitle}</h2>
         <Suspense>
           <Chart history={tally.history} rate={tally.rate} />
         </Suspense>

@@ -1,0 +1,212 @@
+import { beforeEach, describe, expect, it, test, vi } from 'vitest';
+import { backoff, type Connection, CoordinatorLink, QUIET_MS } from '../src/link/connection';
+import { decodeFrame } from '../src/link/frames';
+import { FakeSocket, frameOf } from './fakes';
+
+const WELCOME = { type: 'welcome', protocol: 1, worker: 7, environment: 'e1' };
+
+function setUp() {
+  const sockets: FakeSocket[] = [];
+  const states: Connection[] = [];
+  const heard: unknown[] = [];
+  const link = new CoordinatorLink('t'.repeat(22), {
+    dial: () => {
+      const socket = new FakeSocket();
+      sockets.push(socket);
+      return socket;
+    },
+    random: () => 1,
+    onState: (state) => states.push(state),
+    onFrame: (message) => heard.push(message),
+  });
+  const last = () => {
+    const socket = sockets.at(-1);
+    if (!socket) throw new Error('nothing was dialled');
+    return socket;
+  };
+  const welcome = () => {
+    last().opens();
+    last().receives(frameOf(WELCOME));
+  };
+  return { link, sockets, states, heard, last, welcome };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+});
+
+describe('backoff', () => {
+  test.each([
+    [1, 500],
+    [2, 1_000],
+    [3, 2_000],
+    [7, 30_000],
+    [99, 30_000],
+  ])('the wait before attempt %i is at most %i ms', (attempt, longest) => {
+    expect(backoff(attempt, 1)).toBe(longest);
+    expect(backoff(attempt, 0)).toBe(longest / 2);
+  });
+});
+
+describe('a connection', () => {
+  it('says hello with the token and no capacity as soon as it is open', () => {
+    const { link, last } = setUp();
+    link.open();
+
+    last().opens();
+
+    const token = 't'.repeat(22);
+    const hello = { type: 'hello', protocol: 1, token, kind: 'browser', capacity: 0 };
+    expect(last().sent.map((frame) => decodeFrame(frame).header)).toEqual([hello]);
+  });
+
+  it('is open when it is welcome, and passes on what follows', () => {
+    const { link, states, heard, last, welcome } = setUp();
+    link.open();
+    welcome();
+
+    last().receives(frameOf({ type: 'cancel', lease: 3 }));
+
+    expect(states.map(({ state }) => state)).toEqual(['connecting', 'open']);
+    expect(heard.at(-1)).toEqual({ type: 'cancel', lease: 3 });
+  });
+
+  it('keeps the newest environment in its state', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+
+    last().receives(frameOf({ type: 'environment', environment: 'e2' }));
+
+    expect(link.state).toEqual({ state: 'open', worker: 7, environment: 'e2' });
+  });
+
+  it('comes back after longer and longer waits, and starts over once welcome', () => {
+    const { link, sockets, last, welcome } = setUp();
+    link.open();
+    for (const wait of [500, 1_000, 2_000]) {
+      last().closes(1006);
+      expect(link.state).toMatchObject({ state: 'waiting', until: Date.now() + wait });
+      const before = sockets.length;
+      vi.advanceTimersByTime(wait - 1);
+      expect(sockets).toHaveLength(before);
+      vi.advanceTimersByTime(1);
+      expect(sockets).toHaveLength(before + 1);
+    }
+
+    welcome();
+    last().closes(1006);
+
+    expect(link.state).toMatchObject({ state: 'waiting', until: Date.now() + 500 });
+  });
+
+  it('asks for a sign of life after 15 s of silence and gives up after 30 s', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+    const socket = last();
+
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(decodeFrame(socket.sent.at(-1) ?? new ArrayBuffer(0)).header).toEqual({ type: 'ping' });
+    socket.receives(frameOf({ type: 'pong' }));
+    vi.advanceTimersByTime(2 * QUIET_MS - 1);
+    expect(link.state.state).toBe('open');
+    vi.advanceTimersByTime(1);
+
+    expect(link.state.state).toBe('waiting');
+    expect(socket.closed).toBe(true);
+  });
+
+  it('gives up a socket that neither opens nor fails', () => {
+    const { link } = setUp();
+    link.open();
+
+    vi.advanceTimersByTime(30_000);
+
+    expect(link.state.state).toBe('waiting');
+  });
+
+  test.each(['token', 'role', 'protocol', 'malformed'])('%s is a refusal for good', (code) => {
+    const { link, sockets, last } = setUp();
+    link.open();
+    last().opens();
+
+    last().receives(frameOf({ type: 'refused', code, message: 'No.' }));
+    vi.advanceTimersByTime(120_000);
+
+    expect(link.state).toEqual({ state: 'refused', code, message: 'No.' });
+    expect(sockets).toHaveLength(1);
+  });
+
+  test.each(['late', 'full'])('%s is a refusal that passes', (code) => {
+    const { link, last } = setUp();
+    link.open();
+
+    last().receives(frameOf({ type: 'refused', code, message: 'Not now.' }));
+
+    expect(link.state.state).toBe('waiting');
+  });
+
+  it('keeps asking, slowly, when another execution took the place of its own', () => {
+    const { link, sockets, last, welcome } = setUp();
+    link.open();
+    welcome();
+    last().closes(1006);
+    vi.advanceTimersByTime(500);
+
+    last().receives(frameOf({ type: 'refused', code: 'token', message: 'No.' }));
+
+    expect(link.state).toMatchObject({ state: 'ended', until: Date.now() + 30_000 });
+    vi.advanceTimersByTime(30_000);
+    expect(sockets).toHaveLength(3);
+  });
+
+  it('tells an end from a loss, and comes back after both', () => {
+    const { link, sockets, last, welcome } = setUp();
+    link.open();
+    welcome();
+
+    last().closes(1001);
+
+    expect(link.state.state).toBe('ended');
+    vi.advanceTimersByTime(500);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it('sends nothing of the past on a new connection', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+    last().closes(1006);
+    vi.advanceTimersByTime(500);
+
+    link.forward(new ArrayBuffer(8));
+    last().opens();
+
+    expect(last().sent).toHaveLength(1);
+  });
+
+  it('ignores messages that a newer coordinator may know', () => {
+    const { link, last, welcome } = setUp();
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    link.open();
+    welcome();
+
+    last().receives(frameOf({ type: 'gossip' }));
+
+    expect(link.state.state).toBe('open');
+    expect(warn).toHaveBeenCalledOnce();
+  });
+
+  it('stays closed', () => {
+    const { link, sockets, welcome } = setUp();
+    link.open();
+    welcome();
+
+    link.close();
+    vi.advanceTimersByTime(120_000);
+
+    expect(link.state.state).toBe('idle');
+    expect(sockets).toHaveLength(1);
+  });
+});

@@ -1,0 +1,249 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { decodeFrame, fromCoordinator } from '../src/link/frames';
+import type { ToCompute } from '../src/messages';
+import { Dispatcher, GRACE_MS } from '../src/pool/dispatcher';
+import { Statistics } from '../src/pool/statistics';
+import { frameOf } from './fakes';
+
+/** A dispatcher whose workers are lists of what they were told. */
+function setUp(workers: number[] = [1, 2]) {
+  const told = new Map<number, ToCompute[]>();
+  const sent: object[] = [];
+  const forwarded: ArrayBuffer[] = [];
+  const replaced: number[] = [];
+  const fetchBlobs = vi.fn(async (ids: readonly string[]) => ids.map(() => new ArrayBuffer(4)));
+  const statistics = new Statistics();
+  const dispatcher = new Dispatcher(
+    {
+      available: () => workers,
+      tell: (worker, message) => told.set(worker, [...(told.get(worker) ?? []), message]),
+      replace: (worker, reason) => {
+        replaced.push(worker);
+        workers = workers.filter((each) => each !== worker);
+        dispatcher.left(worker, reason);
+      },
+      fetchBlobs,
+      send: (message) => sent.push(message),
+      forward: (frame) => forwarded.push(frame),
+      onChange: () => {},
+    },
+    statistics,
+  );
+  const receive = async (header: object) => {
+    const frame = frameOf(header);
+    dispatcher.receive(fromCoordinator(decodeFrame(frame).header), frame);
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  const chunk = (lease: number, map = 1, blobs: string[] = []) =>
+    receive({ type: 'chunk', lease, map, items: 4, skip: 0, blobs });
+  const result = (lease: number, more: object = {}) =>
+    frameOf({ type: 'result', lease, offset: 0, count: 4, final: true, ...more });
+  const kinds = (worker: number) => (told.get(worker) ?? []).map(({ type }) => type);
+  return {
+    ...{ dispatcher, statistics, told, sent, forwarded, replaced, fetchBlobs },
+    ...{ receive, chunk, result, kinds },
+    introduce: (map = 1, blobs: string[] = []) => receive({ type: 'map', map, blobs }),
+    join: (worker: number) => {
+      workers = [...workers, worker];
+      dispatcher.pump();
+    },
+  };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+});
+
+describe('the dispatcher', () => {
+  it('tells a worker the map before its first chunk, and only then', async () => {
+    const { dispatcher, introduce, chunk, kinds } = setUp([1]);
+    await introduce();
+    await chunk(10);
+    dispatcher.done(1);
+
+    await chunk(11);
+
+    expect(kinds(1)).toEqual(['inform', 'compute', 'compute']);
+  });
+
+  it('tells a replaced worker the map again', async () => {
+    const { dispatcher, introduce, chunk, kinds, join } = setUp([1]);
+    await introduce();
+    await chunk(10);
+    dispatcher.left(1, 'it died');
+    await chunk(11);
+
+    join(2);
+
+    expect(kinds(2)).toEqual([]);
+    expect(kinds(1)).toEqual(['inform', 'compute', 'inform', 'compute']);
+  });
+
+  it('spreads chunks over the workers and queues what is too much', async () => {
+    const { dispatcher, introduce, chunk, kinds } = setUp([1, 2]);
+    await introduce();
+    for (const lease of [10, 11, 12]) await chunk(lease);
+    expect([kinds(1).length, kinds(2).length]).toEqual([2, 2]);
+
+    dispatcher.done(2);
+
+    expect(kinds(2)).toEqual(['inform', 'compute', 'compute']);
+  });
+
+  it('forwards the results of the lease that a worker has, and counts them', async () => {
+    const { dispatcher, statistics, introduce, chunk, result, forwarded } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.result(1, result(10, { count: 3, final: false }));
+    dispatcher.result(1, result(10, { offset: 3, count: 1 }));
+    dispatcher.done(1);
+
+    expect(forwarded).toHaveLength(2);
+    expect(statistics.tally()).toMatchObject({ items: 4, chunks: 1, raised: 0 });
+  });
+
+  it('notices when the function raised an error', async () => {
+    const { dispatcher, statistics, introduce, chunk, result } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.result(1, result(10, { count: 2 }));
+
+    expect(statistics.tally().raised).toBe(1);
+  });
+
+  it.each([
+    ['answers another lease', { lease: 99 }],
+    ['speaks in the name of the device', { type: 'hello' }],
+    ['sends a header that is none', { count: 'many' }],
+  ])('replaces a worker that %s, and forwards nothing', async (_what, lie) => {
+    const { dispatcher, introduce, chunk, result, forwarded, replaced, sent } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.result(1, result(10, lie));
+
+    expect(forwarded).toEqual([]);
+    expect(replaced).toEqual([1]);
+    expect(sent).toMatchObject([{ type: 'failed', lease: 10 }]);
+  });
+
+  it('reports the lease of a worker that died', async () => {
+    const { dispatcher, introduce, chunk, sent } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.left(1, `memory ran out ${'x'.repeat(1000)}`);
+
+    expect(sent).toMatchObject([{ type: 'failed', lease: 10 }]);
+    expect(JSON.stringify(sent)).toContain('memory ran out');
+    expect(JSON.stringify(sent).length).toBeLessThan(600);
+  });
+
+  it('drops a cancelled chunk that is still queued', async () => {
+    const { dispatcher, introduce, chunk, receive, kinds } = setUp([1]);
+    await introduce();
+    await chunk(10);
+    await chunk(11);
+
+    await receive({ type: 'cancel', lease: 11 });
+    dispatcher.done(1);
+
+    expect(kinds(1)).toEqual(['inform', 'compute']);
+  });
+
+  it('asks a worker to stop a cancelled chunk and forwards nothing of it', async () => {
+    const { dispatcher, introduce, chunk, receive, result, kinds, forwarded, replaced } = setUp([
+      1,
+    ]);
+    await introduce();
+    await chunk(10);
+
+    await receive({ type: 'cancel', lease: 10 });
+    dispatcher.result(1, result(10));
+    dispatcher.done(1);
+    vi.advanceTimersByTime(GRACE_MS);
+
+    expect(kinds(1)).toEqual(['inform', 'compute', 'abandon']);
+    expect(forwarded).toEqual([]);
+    expect(replaced).toEqual([]);
+  });
+
+  it('replaces a worker that does not stop, without reporting the lease', async () => {
+    const { introduce, chunk, receive, replaced, sent } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    await receive({ type: 'cancel', lease: 10 });
+    vi.advanceTimersByTime(GRACE_MS);
+
+    expect(replaced).toEqual([1]);
+    expect(sent).toEqual([]);
+  });
+
+  it('forgets a map everywhere, with what is queued or computed for it', async () => {
+    const { dispatcher, introduce, chunk, receive, kinds } = setUp([1]);
+    await introduce();
+    await chunk(10);
+    await chunk(11);
+
+    await receive({ type: 'forget', map: 1 });
+    dispatcher.done(1);
+
+    expect(kinds(1)).toEqual(['inform', 'compute', 'abandon', 'inform']);
+    expect(dispatcher.hasMap).toBe(false);
+  });
+
+  it('takes nothing along from a lost connection', async () => {
+    const { dispatcher, introduce, chunk, result, kinds, forwarded } = setUp([1]);
+    await introduce();
+    await chunk(10);
+    await chunk(11);
+
+    dispatcher.disconnected();
+    dispatcher.result(1, result(10));
+    dispatcher.done(1);
+
+    expect(forwarded).toEqual([]);
+    expect(kinds(1)).toEqual(['inform', 'compute', 'abandon']);
+    expect(dispatcher.hasMap).toBe(false);
+  });
+
+  it('fetches blobs before a chunk starts, and lets ready chunks go first', async () => {
+    const { introduce, chunk, fetchBlobs, told } = setUp([1, 2]);
+    await introduce();
+    let arrive: (bytes: ArrayBuffer[]) => void = () => {};
+    fetchBlobs.mockImplementation(async (ids) =>
+      ids.length > 0 ? new Promise<ArrayBuffer[]>((resolve) => (arrive = resolve)) : [],
+    );
+    await chunk(10, 1, ['b10']);
+    await chunk(11);
+    expect(told.get(1)?.at(-1)).toMatchObject({ type: 'compute', blobs: [] });
+    expect(told.get(2)).toBeUndefined();
+
+    const bytes = new ArrayBuffer(9);
+    arrive([bytes]);
+    await vi.advanceTimersByTimeAsync(0);
+
+    expect(told.get(2)?.at(-1)).toMatchObject({ type: 'compute', blobs: [bytes] });
+  });
+
+  it('hands back a chunk whose blob cannot be had', async () => {
+    const { introduce, chunk, fetchBlobs, sent } = setUp([1]);
+    await introduce();
+    fetchBlobs.mockRejectedValue(new Error('404'));
+
+    await chunk(10, 1, ['gone']);
+
+    expect(sent).toMatchObject([{ type: 'failed', lease: 10, reason: 'Error: 404' }]);
+  });
+
+  it('hands back a chunk of a map that it does not know', async () => {
+    const { chunk, sent } = setUp([1]);
+
+    await chunk(10, 5);
+
+    expect(sent).toMatchObject([{ type: 'failed', lease: 10 }]);
+  });
+});

@@ -1,0 +1,114 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import {
+  decodeFrame,
+  encodeFrame,
+  FrameError,
+  type FromWorker,
+  fromCoordinator,
+  resultHeader,
+} from '../src/link/frames';
+
+const GOLDEN = join(import.meta.dirname, '../../tests/golden');
+
+interface Golden {
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly payload_hex: string;
+}
+
+function golden(): readonly [name: string, golden: Golden, frame: ArrayBuffer][] {
+  if (!existsSync(GOLDEN)) return [];
+  const names = readdirSync(GOLDEN).filter((name) => name.endsWith('.bin'));
+  return names.map((file) => {
+    const name = file.slice(0, -'.bin'.length);
+    const described = JSON.parse(readFileSync(join(GOLDEN, `${name}.json`), 'utf8')) as Golden;
+    return [name, described, new Uint8Array(readFileSync(join(GOLDEN, file))).buffer];
+  });
+}
+
+const FROM_PAGE = [
+  'hello_browser',
+  'capacity_browser',
+  'result',
+  'result_partial',
+  'failed',
+  'ping',
+];
+const INWARDS = new Set(['welcome', 'refused', 'environment', 'map', 'chunk', 'cancel', 'forget']);
+
+describe('golden frames, which the Python tests read too', () => {
+  const all = golden();
+
+  it('are there', () => {
+    expect(all.map(([name]) => name)).toEqual(expect.arrayContaining(FROM_PAGE));
+  });
+
+  test.each(all)('%s is read as Python wrote it', (_name, { header, payload_hex }, frame) => {
+    const decoded = decodeFrame(frame);
+
+    expect(decoded.header).toEqual(header);
+    expect(Buffer.from(decoded.payload).toString('hex')).toBe(payload_hex);
+  });
+
+  test.each(all.filter(([name]) => FROM_PAGE.includes(name)))(
+    '%s is written to the same bytes',
+    (_name, { header, payload_hex }, frame) => {
+      const payload = new Uint8Array(Buffer.from(payload_hex, 'hex'));
+
+      const encoded = encodeFrame(header as unknown as FromWorker, payload);
+
+      expect(Buffer.from(encoded).toString('hex')).toBe(Buffer.from(frame).toString('hex'));
+    },
+  );
+
+  test.each(all.filter(([, { header }]) => INWARDS.has(String(header['type']))))(
+    '%s is understood',
+    (_name, { header }) => {
+      const message = fromCoordinator(header);
+
+      expect(header).toMatchObject({ ...message });
+    },
+  );
+});
+
+describe('frames that are none', () => {
+  const text = (body: string) => {
+    const bytes = new TextEncoder().encode(body);
+    const frame = new Uint8Array(Math.ceil((4 + bytes.length) / 8) * 8);
+    new DataView(frame.buffer).setUint32(0, bytes.length, true);
+    frame.set(bytes, 4);
+    return frame.buffer;
+  };
+
+  test.each([
+    ['nothing', new ArrayBuffer(0)],
+    ['a length beyond the end', new Uint8Array([255, 255, 0, 0, 123]).buffer],
+    ['no JSON', text('{"type"')],
+  ])('%s is refused', (_name, frame) => {
+    expect(() => decodeFrame(frame)).toThrow(FrameError);
+  });
+
+  test.each([
+    ['a list', []],
+    ['null', null],
+    ['an unknown type', { type: 'shutdown' }],
+    ['a missing field', { type: 'cancel' }],
+    ['a negative lease', { type: 'cancel', lease: -1 }],
+    ['a fraction', { type: 'forget', map: 1.5 }],
+    ['blobs that are no texts', { type: 'map', map: 1, blobs: [1] }],
+  ])('a header that is %s is refused', (_name, header) => {
+    expect(() => fromCoordinator(header)).toThrow(FrameError);
+  });
+
+  it('lets nothing but results out of a compute worker', () => {
+    expect(() => resultHeader({ type: 'hello', protocol: 1, token: 'x' })).toThrow(FrameError);
+    expect(resultHeader({ type: 'result', lease: 1, offset: 0, count: 2, final: true })).toEqual({
+      type: 'result',
+      lease: 1,
+      offset: 0,
+      count: 2,
+      final: true,
+    });
+  });
+});
