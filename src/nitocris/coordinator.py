@@ -1,8 +1,8 @@
-"""The coordinator: between the owner's maps, the scheduler, and the devices that are connected.
+"""The coordinator: between the owner's maps, the scheduler, and the connected devices.
 
-    owner's thread --start_map, supply, end_input, cancel_map--> Coordinator --inbox--> owner's thread
-                                    events |  ^ commands
-                                         Scheduler
+    owner --start_map, supply, end_input, cancel_map--> Coordinator --inbox--> owner
+                                                    events |  ^ commands
+                                                         Scheduler
     device --receive--> Coordinator --Device.send--> device
 
 Everything here runs on the event loop, and nothing blocks it.

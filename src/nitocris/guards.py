@@ -1,4 +1,4 @@
-"""What stands in front of every route: web pages attack servers on the machine of whoever reads them.
+"""What stands in front of every route: web pages attack servers on their readers' machines.
 
 A foreign `Host` (DNS rebinding) is answered 421 and a foreign `Origin` 403, for every method and
 before routing.  There are no cookies and no CORS headers, so a page of another origin can neither

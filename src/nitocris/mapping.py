@@ -20,7 +20,7 @@ from . import events as ev
 from .coordinator import ToOwner
 from .errors import ClosedError, RemoteError
 from .function import encode_function, encode_items, modules_used_by
-from .progress import Progress, say
+from .progress import Progress
 from .serving import Serving
 
 REFRESH_SECONDS = 0.5
@@ -135,7 +135,7 @@ class _Owner:
         self._lonely = self._lonely + REFRESH_SECONDS if lonely else 0.0
         if self._lonely > LONELY_SECONDS:
             self._bar.say(
-                f"Nitocris: no worker yet; the map waits. Open the link in a browser, "
+                "Nitocris: no worker yet; the map waits. Open the link in a browser, "
                 "run `nitocris worker`, or use local_workers=2."
             )
 

@@ -58,7 +58,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many chunks this worker computes at once, from now on; a browser says in which environment."""
+    """How many chunks this worker computes at once from now on; a browser names its environment."""
 
     capacity: int
     environment: str | None = None

@@ -2,7 +2,7 @@
 
     major, minor | 0 | number of parts | table of parts | the parts that are not blobs, 8-aligned
 
-Packing copies nothing but the table: the parts are handed on as they are, to be joined into a frame.
+Packing copies nothing but the table: the parts are handed on as they are, to be joined later.
 Unpacking copies nothing either: arrays are built on the frame itself.
 Only what the coordinator sent is ever unpacked, so this trusts its input and checks only what can
 go wrong between honest ends: another Python, a missing blob.
