@@ -13,13 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias, assert_never
 
 from . import codec, protocol
 from . import events as ev
+from .blobs import Blobs
 from .errors import ClosedError, DecodeError, ProtocolError, RemoteError
 from .function import Shipment
 from .scheduler import Scheduler
@@ -49,7 +49,6 @@ class _Map:
     function: Shipment
     registry: codec.Registry | None
     inbox: Callable[[ToOwner], None]
-    blobs: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -71,8 +70,7 @@ class Coordinator:
         self._scheduler = Scheduler()
         self._maps: dict[int, _Map] = {}
         self._workers: dict[int, _Worker] = {}
-        self._blobs: dict[str, bytes] = {}
-        self._blob_users: Counter[str] = Counter()
+        self._blobs = Blobs()
         self._next_worker = 1
         self._next_map = 1
         self._environment: str | None = None
@@ -117,14 +115,14 @@ class Coordinator:
         number = self._next_map
         self._next_map += 1
         self._maps[number] = _Map(function, registry, inbox)
-        self._keep_blobs(number, function)
+        self._blobs.keep(number, function.blobs)
         self._handle(ev.MapStarted(number, total, chunk_size, timeout))
         return number
 
     def supply(self, number: int, start: int, count: int, items: Shipment) -> None:
         """Answers a demand with a chunk."""
         if number in self._maps:
-            self._keep_blobs(number, items)
+            self._blobs.keep(number, items.blobs)
             self._handle(ev.ChunkArrived(number, start, count, items))
 
     def end_input(self, number: int) -> None:
@@ -259,7 +257,7 @@ class Coordinator:
                 self._blame(command.worker, command.reason)
             case ev.Release():
                 if isinstance(command.payload, Shipment):
-                    self._release_blobs(command.map, command.payload)
+                    self._blobs.release(command.map, command.payload.blobs)
             case ev.Demand() | ev.Deliver():
                 self._maps[command.map].inbox(command)
             case ev.Finish() | ev.Fail():
@@ -300,30 +298,9 @@ class Coordinator:
         self._timer = None
         self._handle(ev.TimePassed())
 
-    def _keep_blobs(self, number: int, shipment: Shipment) -> None:
-        for blob in shipment.blobs:
-            self._blobs[blob.id] = blob.data
-            self._blob_users[blob.id] += 1
-            self._maps[number].blobs[blob.id] += 1
-
-    def _release_blobs(self, number: int, shipment: Shipment) -> None:
-        current = self._maps.get(number)
-        for blob in shipment.blobs:
-            if current is not None:
-                current.blobs[blob.id] -= 1
-                self._forget_blob(blob.id, 1)
-
-    def _forget_blob(self, blob_id: str, uses: int) -> None:
-        self._blob_users[blob_id] -= uses
-        if self._blob_users[blob_id] <= 0:
-            del self._blob_users[blob_id], self._blobs[blob_id]
-
     def _drop_map(self, number: int) -> _Map | None:
         current = self._maps.pop(number, None)
-        if current is not None:
-            for blob_id, uses in current.blobs.items():
-                if uses:
-                    self._forget_blob(blob_id, uses)
+        self._blobs.drop(number)
         return current
 
 

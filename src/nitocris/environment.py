@@ -44,6 +44,7 @@ class Environment:
             "bundle": _file("worker.zip", f"/bundle/{digest}", len(bundle), digest),
             "wheels": [
                 _file(wheel.filename, f"/wheels/{wheel.sha256}", wheel.size, wheel.sha256)
+                | {"install_dir": wheel.install_dir}
                 for wheel in self.wheels
             ],
         }

@@ -7,7 +7,6 @@ life of one device.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import gzip
 import hashlib
@@ -17,12 +16,14 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
 from . import protocol
+from .admission import read_hello, refusal
 from .bundle import worker_bundle
+from .connection import Connection
 from .coordinator import Coordinator
-from .environment import PAGE, Environment, python_version, runtimes
+from .environment import PAGE, Environment, runtimes
 from .errors import PackageError, PortInUseError, ProtocolError
 from .guards import Guards, add_headers, bearer, machine_names, same_token
 from .links import Access
@@ -72,7 +73,7 @@ class Server:
         self._bundle = worker_bundle()
         self._bundle_sha256 = hashlib.sha256(self._bundle).hexdigest()
         self._runner: web.AppRunner | None = None
-        self._sockets: set[_Connection] = set()
+        self._connections: set[Connection] = set()
 
     async def start(self, host: str, port: int, further_port: int | None = None) -> int:
         """Opens the ports and returns the first one, chosen by the system where `port` is 0.
@@ -102,7 +103,7 @@ class Server:
 
     async def stop(self) -> None:
         """Closes all connections and ports."""
-        await asyncio.gather(*(connection.drain() for connection in list(self._sockets)))
+        await asyncio.gather(*(connection.drain() for connection in list(self._connections)))
         if self._runner:
             await self._runner.cleanup()
 
@@ -214,111 +215,52 @@ class Server:
             compress=False,
         )
         await socket.prepare(request)
-        connection = _Connection(socket)
-        self._sockets.add(connection)
-        number: int | None = None
+        connection = Connection(socket)
+        self._connections.add(connection)
         try:
-            hello = await self._hello(socket)
-            if isinstance(hello, protocol.Refused):
-                connection.send(hello)
-                connection.close(protocol.CLOSE_REFUSED, hello.code)
-                return socket
-            environment = await self._environment()
-            number = self._coordinator.join(connection, is_browser=hello.kind == "browser")
-            connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
-            self._coordinator.announce(number, hello.capacity)
-            await self._listen(number, socket)
+            await self._converse(connection)
         except ProtocolError as error:
             logger.warning("a device broke the protocol: %s", error)
-            connection.close(WSCloseCode.POLICY_VIOLATION, str(error)[:100])
+            connection.close(WSCloseCode.POLICY_VIOLATION, str(error))
         except PackageError:
             connection.close(protocol.CLOSE_GOING_AWAY, "the packages cannot be had")
         finally:
-            if number is not None:
-                self._coordinator.leave(number)
             await connection.drain()
-            self._sockets.discard(connection)
+            self._connections.discard(connection)
         return socket
 
-    async def _hello(self, socket: web.WebSocketResponse) -> protocol.Hello | protocol.Refused:
+    async def _converse(self, connection: Connection) -> None:
+        """The life of one device."""
+        hello = await self._admit(connection)
+        if hello is None:
+            return
+        environment = await self._environment()
+        coordinator = self._coordinator
+        number = coordinator.join(connection, is_browser=hello.kind == "browser")
         try:
-            frame = await socket.receive_bytes(timeout=protocol.HELLO_TIMEOUT)
-            message, _ = protocol.decode_from_worker(frame)
-        except TimeoutError:
-            return protocol.Refused("late", "No hello came within 5 seconds.")
-        except (TypeError, ProtocolError) as error:
-            return protocol.Refused("malformed", f"The first message was no hello: {error}"[:500])
-        if not isinstance(message, protocol.Hello):
-            return protocol.Refused("malformed", "The first message was no hello.")
-        return self._judge(message)
+            connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
+            coordinator.announce(number, hello.capacity)
+            async for frame in connection.frames():
+                await coordinator.receive(number, frame)
+        finally:
+            coordinator.leave(number)
 
-    def _judge(self, hello: protocol.Hello) -> protocol.Hello | protocol.Refused:
-        is_volunteer = self._volunteers and same_token(hello.token, self._access.volunteer)
-        is_worker = same_token(hello.token, self._access.worker)
-        if not (is_volunteer or is_worker):
-            return protocol.Refused(
-                "token", "This link is not valid (any more). Ask for a new one."
-            )
-        if hello.protocol != protocol.PROTOCOL_VERSION:
-            return protocol.Refused(
-                "protocol",
-                f"The coordinator speaks version {protocol.PROTOCOL_VERSION} of the protocol, this "
-                f"worker version {hello.protocol}. Reload the page, or install the same version "
-                "of nitocris.",
-            )
-        if hello.kind == "native" and not is_worker:
-            return protocol.Refused(
-                "role",
-                "This link is for browsers, which compute in a sandbox. A native worker runs the "
-                "owner's code with all your rights, so it needs the owner's other link, "
-                "d.worker_url.",
-            )
-        if hello.kind == "native" and hello.python != python_version():
-            return protocol.Refused(
-                "python",
-                f"The owner runs Python {python_version()}, this worker Python {hello.python}. "
-                f"Functions do not travel between them: run the worker with Python "
-                f"{python_version()}.",
-            )
-        return hello
-
-    async def _listen(self, number: int, socket: web.WebSocketResponse) -> None:
-        async for message in socket:
-            if message.type is not WSMsgType.BINARY:
-                raise ProtocolError("only binary messages are understood")
-            await self._coordinator.receive(number, message.data)
-
-
-class _Connection:
-    """A device's socket with a queue before it, so that sending never waits."""
-
-    def __init__(self, socket: web.WebSocketResponse) -> None:
-        self._socket = socket
-        self._queue: asyncio.Queue[Callable[[], bytes] | None] = asyncio.Queue()
-        self._close = (protocol.CLOSE_GOING_AWAY, "")
-        self._writer = asyncio.create_task(self._write())
-
-    def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
-        """Queues a frame; it is put together only when it leaves."""
-        self._queue.put_nowait(lambda: protocol.encode(message, payload))
-
-    def close(self, code: int, reason: str) -> None:
-        """Closes the socket after what is queued."""
-        self._close = (code, reason)
-        self._queue.put_nowait(None)
-
-    async def drain(self) -> None:
-        """Waits until everything is sent and the socket closed; at most a second."""
-        self._queue.put_nowait(None)
-        await asyncio.wait([self._writer], timeout=1.0)
-        self._writer.cancel()
-
-    async def _write(self) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-            while frame := await self._queue.get():
-                await self._socket.send_bytes(frame())
-            code, reason = self._close
-            await self._socket.close(code=code, message=reason.encode()[:120])
+    async def _admit(self, connection: Connection) -> protocol.Hello | None:
+        frame = await connection.receive(protocol.HELLO_TIMEOUT)
+        refused: protocol.Refused | None
+        if frame is None:
+            refused = protocol.Refused("late", "No hello came within 5 seconds.")
+        else:
+            hello = read_hello(frame)
+            if isinstance(hello, protocol.Refused):
+                refused = hello
+            else:
+                refused = refusal(hello, self._access, volunteers=self._volunteers)
+                if refused is None:
+                    return hello
+        connection.send(refused)
+        connection.close(protocol.CLOSE_REFUSED, refused.code)
+        return None
 
 
 def _static(path: Path, cache_control: str) -> web.Response:

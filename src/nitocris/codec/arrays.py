@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_ARRAY_NODES = 5
+_ARRAY_NODES = 10
 _SCALAR_NODES = 3
 _MAX_CODE_POINT = 0x10FFFF
 _C_ORDER, _F_ORDER = range(2)

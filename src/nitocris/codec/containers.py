@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection, Hashable
+from decimal import Decimal
+from numbers import Number
 from typing import Any, cast
 
 from nitocris.codec import tags
@@ -17,6 +19,7 @@ from nitocris.codec.limits import DICT_ENTRY_BYTES
 from nitocris.codec.sequences import read_sequence, write_sequence
 from nitocris.codec.wire import Reader, UnencodableError, Writer, decodes, encodes
 
+_CONTAINER_NODES = 2
 _SET_ENTRY_BYTES = 64
 _CONTAINER_BYTES = 192
 
@@ -98,14 +101,14 @@ def _decode_frozenset(reader: Reader) -> frozenset[object]:
 
 def _write_elements(writer: Writer, value: Collection[Any]) -> None:
     elements = list(value)
-    writer.charge(0, _CONTAINER_BYTES + _SET_ENTRY_BYTES * len(elements))
+    writer.charge(_CONTAINER_NODES, _CONTAINER_BYTES + _SET_ENTRY_BYTES * len(elements))
     check_hashes_everywhere(writer, elements)
     write_sequence(writer, elements)
 
 
 def _read_elements(reader: Reader) -> list[Hashable]:
     elements = read_sequence(reader)
-    reader.charge(0, _CONTAINER_BYTES + _SET_ENTRY_BYTES * len(elements))
+    reader.charge(_CONTAINER_NODES, _CONTAINER_BYTES + _SET_ENTRY_BYTES * len(elements))
     check_hashes(reader, elements)
     return elements
 
@@ -138,6 +141,8 @@ def _decode_ordered_dict(reader: Reader) -> OrderedDict[object, object]:
 
 @encodes(Counter)
 def _encode_counter(writer: Writer, value: Counter[Any]) -> None:
+    if not _are_counts(value):
+        raise UnencodableError(value, "its counts are no numbers; return dict(...) of it")
     writer.buffer.append(tags.COUNTER)
     _write_entries(writer, value)
 
@@ -146,7 +151,15 @@ def _encode_counter(writer: Writer, value: Counter[Any]) -> None:
 def _decode_counter(reader: Reader) -> Counter[object]:
     result: Counter[object] = Counter()
     _read_entries(reader, cast("dict[object, object]", result))
+    if not _are_counts(result):
+        reader.refuse("a Counter whose counts are no numbers")
     return result
+
+
+def _are_counts(value: Counter[Any]) -> bool:
+    """Answer whether the values can be ordered, as a Counter's repr does: NaN of Decimal cannot."""
+    kinds = set(map(type, value.values()))
+    return all(issubclass(kind, Number) and not issubclass(kind, Decimal) for kind in kinds)
 
 
 @encodes(defaultdict)
@@ -173,7 +186,7 @@ def _decode_defaultdict(reader: Reader) -> defaultdict[object, object]:
 
 def _write_entries(writer: Writer, value: dict[Any, Any]) -> None:
     keys = list(dict.keys(value))
-    writer.charge(0, _CONTAINER_BYTES + DICT_ENTRY_BYTES * len(keys))
+    writer.charge(_CONTAINER_NODES, _CONTAINER_BYTES + DICT_ENTRY_BYTES * len(keys))
     check_hashes_everywhere(writer, keys)
     write_sequence(writer, keys)
     write_sequence(writer, list(dict.values(value)))
@@ -181,7 +194,7 @@ def _write_entries(writer: Writer, value: dict[Any, Any]) -> None:
 
 def _read_entries(reader: Reader, result: dict[Any, object]) -> dict[object, object]:
     keys = read_sequence(reader)
-    reader.charge(0, _CONTAINER_BYTES + DICT_ENTRY_BYTES * len(keys))
+    reader.charge(_CONTAINER_NODES, _CONTAINER_BYTES + DICT_ENTRY_BYTES * len(keys))
     check_hashes(reader, keys)
     values = read_sequence(reader)
     if len(values) != len(keys):

@@ -21,8 +21,9 @@ VALUE_BYTES = 64
 """A value and the slot that refers to it."""
 DICT_ENTRY_BYTES = 112
 """A key's and a value's slot in a dict, with the room that the hash table leaves empty."""
-FLOAT_BYTES = 32
-INT_BYTES = 40
+FLOAT_BYTES = 40
+INT_BYTES = 48
+"""An object and two slots, since packed numbers are a tuple before they are a list."""
 TEXT_BYTES = 64
 """The head of a str or bytes, and the slot that refers to it."""
 ARRAY_BYTES = 160

@@ -26,6 +26,7 @@ _FREQUENCY = re.compile(
     r"(?:(?P<fixed>D|h|min|s|ms|us|ns)|B|W-[A-Z]{3}|[BS]?M[SE]|B?[QY][SE]-[A-Z]{3})",
     re.ASCII,
 )
+_FREQUENCY_NODES = 150
 _CALENDAR_NODES = 10
 """Per date: pandas steps through a calendar's dates in Python to see whether the index agrees."""
 
@@ -81,7 +82,7 @@ def _read_frequency(reader: Reader, length: int) -> str | None:
 
 
 def _frequency_nodes(match: re.Match[str], length: int) -> int:
-    return _INDEX_NODES + (0 if match["fixed"] else _CALENDAR_NODES * length)
+    return _FREQUENCY_NODES + (0 if match["fixed"] else _CALENDAR_NODES * length)
 
 
 def encode_range_index(writer: Writer, index: Any) -> None:

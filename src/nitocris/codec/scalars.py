@@ -19,6 +19,7 @@ _TWO_DOUBLES = struct.Struct("<2d")
 _DECIMAL = re.compile(r"-?(?:\d+(?:\.\d+)?(?:E[+-]\d+)?|Infinity|s?NaN\d*)", re.ASCII)
 """What `str(Decimal)` writes."""
 
+_DECIMAL_CHARACTERS_PER_NODE = 64
 _FRACTION_BITS_PER_NODE = 512
 """The greatest common divisor is quadratic: (bits / 512)**2 microseconds on a slow laptop."""
 
@@ -175,6 +176,7 @@ def _encode_decimal(writer: Writer, value: Decimal) -> None:
     # The context decides on "E" or "e".
     text = str(value).replace("e", "E")
     writer.at_most("characters of a Decimal", len(text), writer.limits.decimal_characters)
+    writer.charge(len(text) // _DECIMAL_CHARACTERS_PER_NODE, 0)
     writer.buffer.append(tags.DECIMAL)
     writer.text(text)
 
@@ -183,6 +185,7 @@ def _encode_decimal(writer: Writer, value: Decimal) -> None:
 def _decode_decimal(reader: Reader) -> Decimal:
     text = reader.text()
     reader.at_most("characters of a Decimal", len(text), reader.limits.decimal_characters)
+    reader.charge(len(text) // _DECIMAL_CHARACTERS_PER_NODE, 0)
     if not _DECIMAL.fullmatch(text):
         reader.refuse("a Decimal that is no number")
     value = Decimal(text)

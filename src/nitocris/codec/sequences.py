@@ -29,15 +29,18 @@ from nitocris.codec.limits import (
 )
 from nitocris.codec.wire import ENCODERS, Reader, Writer, text_memory
 
+_SEQUENCE_NODES = 1
 _SLOT_BYTES = 8
 _PACK_FROM = 8
 """Shorter sequences are not worth the look at all their types."""
 
 _MAX_COLUMNS = 4_096
-_ROWS_PER_NODE = 8
-"""Eight rows cost about a microsecond to build from their columns."""
-_TUPLE_BYTES = 56
-_DICT_BYTES = 64
+_PACKED_PER_NODE = 64
+_TUPLES_PER_NODE = 8
+_DICTS_PER_NODE = 2
+"""So many cost about a microsecond to unpack, or to build from columns."""
+_TUPLE_BYTES = 64
+_DICT_BYTES = 72
 
 _INT_FORMS = ((tags.INTS_1, "b", 1), (tags.INTS_2, "h", 2), (tags.INTS_4, "i", 4),
               (tags.INTS_8, "q", 8))  # fmt: skip
@@ -46,6 +49,7 @@ _INT_FORMS = ((tags.INTS_1, "b", 1), (tags.INTS_2, "h", 2), (tags.INTS_4, "i", 4
 def write_sequence(writer: Writer, items: Sequence[Any]) -> None:
     """Append the items in the most compact form that they allow."""
     writer.enter()
+    writer.charge(_SEQUENCE_NODES, 0)
     if len(items) < _PACK_FROM or not _write_packed(writer, items):
         writer.charge(len(items), VALUE_BYTES * len(items))
         buffer = writer.buffer
@@ -60,6 +64,7 @@ def write_sequence(writer: Writer, items: Sequence[Any]) -> None:
 def read_sequence(reader: Reader) -> list[Any]:
     """Take the items of a sequence in any form."""
     reader.enter()
+    reader.charge(_SEQUENCE_NODES, 0)
     form = reader.byte()
     count = reader.varint()
     if form == tags.ONE_BY_ONE:
@@ -88,7 +93,7 @@ def _write_packed(writer: Writer, items: Sequence[Any]) -> bool:
 
 def _write_floats(writer: Writer, items: Sequence[float]) -> bool:
     count = len(items)
-    writer.charge(1, FLOAT_BYTES * count)
+    _charge_packed(writer, count, FLOAT_BYTES)
     writer.buffer.append(tags.FLOATS)
     writer.varint(count)
     writer.payload(struct.pack(f"<{count}d", *items))
@@ -97,7 +102,7 @@ def _write_floats(writer: Writer, items: Sequence[float]) -> bool:
 
 def _read_floats(reader: Reader, count: int) -> list[Any]:
     data = reader.take(8 * count)
-    reader.charge(1, FLOAT_BYTES * count)
+    _charge_packed(reader, count, FLOAT_BYTES)
     return list(struct.unpack(f"<{count}d", data))
 
 
@@ -108,7 +113,7 @@ def _write_ints(writer: Writer, items: Sequence[int]) -> bool:
             data = struct.pack(f"<{count}{code}", *items)
         except struct.error:
             continue
-        writer.charge(1, INT_BYTES * count)
+        _charge_packed(writer, count, INT_BYTES)
         writer.buffer.append(form)
         writer.varint(count)
         writer.payload(data)
@@ -119,14 +124,14 @@ def _write_ints(writer: Writer, items: Sequence[int]) -> bool:
 def _ints_reader(code: str, size: int) -> Callable[[Reader, int], list[Any]]:
     def read_ints(reader: Reader, count: int) -> list[Any]:
         data = reader.take(size * count)
-        reader.charge(1, INT_BYTES * count)
+        _charge_packed(reader, count, INT_BYTES)
         return list(struct.unpack(f"<{count}{code}", data))
 
     return read_ints
 
 
 def _write_bools(writer: Writer, items: Sequence[bool]) -> bool:
-    writer.charge(1, _SLOT_BYTES * len(items))
+    _charge_packed(writer, len(items), 2 * _SLOT_BYTES)
     writer.buffer.append(tags.BOOLS)
     writer.varint(len(items))
     writer.payload(bytes(items))
@@ -135,7 +140,7 @@ def _write_bools(writer: Writer, items: Sequence[bool]) -> bool:
 
 def _read_bools(reader: Reader, count: int) -> list[Any]:
     data = reader.take(count)
-    reader.charge(1, _SLOT_BYTES * count)
+    _charge_packed(reader, count, 2 * _SLOT_BYTES)
     if count and max(data) > 1:
         reader.refuse("a bool that is neither 0 nor 1")
     return list(struct.unpack(f"{count}?", data))
@@ -146,7 +151,8 @@ def _write_strs(writer: Writer, items: Sequence[str]) -> bool:
     if joined.count("\0") != len(items) - 1:
         return False
     data = joined.encode("utf-8", "surrogatepass")
-    writer.charge(1, _texts_memory(len(items), len(data), ascii_only=joined.isascii()))
+    _charge_packed(writer, len(items), TEXT_BYTES)
+    writer.charge(0, text_memory(len(data), ascii_only=joined.isascii()))
     writer.buffer.append(tags.STRS)
     writer.varint(len(items))
     writer.varint(len(data))
@@ -158,22 +164,19 @@ def _read_strs(reader: Reader, count: int) -> list[Any]:
     data = bytes(reader.take(reader.varint()))
     if count > len(data) + 1:
         reader.refuse(f"{count:,} texts in {len(data):,} bytes")
-    reader.charge(1, _texts_memory(count, len(data), ascii_only=data.isascii()))
+    _charge_packed(reader, count, TEXT_BYTES)
+    reader.charge(0, text_memory(len(data), ascii_only=data.isascii()))
     # Counted before the split, which would build as many texts as there are NULs.
     if data.count(0) != count - 1:
         reader.refuse("not as many texts as announced")
     return data.decode("utf-8", "surrogatepass").split("\0")
 
 
-def _texts_memory(count: int, size: int, *, ascii_only: bool) -> int:
-    return TEXT_BYTES * count + text_memory(size, ascii_only=ascii_only)
-
-
 def _write_tuples(writer: Writer, items: Sequence[tuple[Any, ...]]) -> bool:
     width = len(items[0])
     if not 0 < width <= _MAX_COLUMNS or set(map(len, items)) != {width}:
         return False
-    _charge_rows(writer, len(items), _TUPLE_BYTES + _SLOT_BYTES * width)
+    _charge_tuples(writer, len(items), width)
     writer.buffer.append(tags.TUPLE_COLUMNS)
     writer.varint(len(items))
     writer.varint(width)
@@ -184,7 +187,7 @@ def _write_tuples(writer: Writer, items: Sequence[tuple[Any, ...]]) -> bool:
 
 def _read_tuples(reader: Reader, count: int) -> list[Any]:
     width = _read_width(reader)
-    _charge_rows(reader, count, _TUPLE_BYTES + _SLOT_BYTES * width)
+    _charge_tuples(reader, count, width)
     return list(zip(*_read_columns(reader, count, width), strict=True))
 
 
@@ -195,7 +198,7 @@ def _write_dicts(writer: Writer, items: Sequence[dict[Any, Any]]) -> bool:
     # A key of another type may be equal to a str: numpy's own, for one.
     if set(map(type, chain.from_iterable(items))) != {str}:
         return False
-    _charge_rows(writer, len(items), _DICT_BYTES + DICT_ENTRY_BYTES * len(keys))
+    _charge_dicts(writer, len(items), len(keys))
     writer.buffer.append(tags.DICT_COLUMNS)
     writer.varint(len(items))
     writer.varint(len(keys))
@@ -207,7 +210,7 @@ def _write_dicts(writer: Writer, items: Sequence[dict[Any, Any]]) -> bool:
 
 def _read_dicts(reader: Reader, count: int) -> list[Any]:
     width = _read_width(reader)
-    _charge_rows(reader, count, _DICT_BYTES + DICT_ENTRY_BYTES * width)
+    _charge_dicts(reader, count, width)
     keys = []
     columns = []
     for _ in range(width):
@@ -218,8 +221,16 @@ def _read_dicts(reader: Reader, count: int) -> list[Any]:
     return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _charge_rows(purse: Reader | Writer, count: int, row_bytes: int) -> None:
-    purse.charge(1 + count // _ROWS_PER_NODE, (row_bytes + _SLOT_BYTES) * count)
+def _charge_packed(purse: Reader | Writer, count: int, item_bytes: int) -> None:
+    purse.charge(1 + count // _PACKED_PER_NODE, item_bytes * count)
+
+
+def _charge_tuples(purse: Reader | Writer, count: int, width: int) -> None:
+    purse.charge(1 + count // _TUPLES_PER_NODE, (_TUPLE_BYTES + _SLOT_BYTES * width) * count)
+
+
+def _charge_dicts(purse: Reader | Writer, count: int, width: int) -> None:
+    purse.charge(1 + count // _DICTS_PER_NODE, (_DICT_BYTES + DICT_ENTRY_BYTES * width) * count)
 
 
 def _read_width(reader: Reader) -> int:

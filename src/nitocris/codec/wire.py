@@ -10,7 +10,6 @@ the bytes that are there before anything is allocated.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
@@ -240,5 +239,3 @@ def _unknown(reader: Reader) -> NoReturn:
 
 
 DECODERS: list[Decoder] = [_unknown] * tags.SMALL_INT
-
-LITTLE_ENDIAN = sys.byteorder == "little"

@@ -1,0 +1,57 @@
+"""Who may compute: judges a device's first message, and says in words why not."""
+
+from __future__ import annotations
+
+from . import protocol
+from .environment import python_version
+from .errors import ProtocolError
+from .guards import same_token
+from .links import Access
+
+
+def read_hello(frame: bytes) -> protocol.Hello | protocol.Refused:
+    """Reads a device's first message."""
+    try:
+        message, _ = protocol.decode_from_worker(frame)
+    except ProtocolError as error:
+        return protocol.Refused("malformed", f"The first message was no hello: {error}"[:500])
+    if not isinstance(message, protocol.Hello):
+        return protocol.Refused("malformed", "The first message was no hello.")
+    return message
+
+
+def refusal(
+    hello: protocol.Hello, access: Access, *, volunteers: bool = True
+) -> protocol.Refused | None:
+    """Returns why a device is not admitted, or None if it is.
+
+    Args:
+        hello: What it said.
+        access: The tokens of this execution.
+        volunteers: Whether holders of the volunteers' link are admitted at all.
+    """
+    is_volunteer = same_token(hello.token, access.volunteer)
+    is_worker = same_token(hello.token, access.worker)
+    if not (is_worker or (is_volunteer and volunteers)):
+        return protocol.Refused("token", "This link is not valid (any more). Ask for a new one.")
+    if hello.protocol != protocol.PROTOCOL_VERSION:
+        return protocol.Refused(
+            "protocol",
+            f"The coordinator speaks version {protocol.PROTOCOL_VERSION} of the protocol, this "
+            f"worker version {hello.protocol}. Reload the page, or install the same version of "
+            "nitocris.",
+        )
+    if hello.kind == "native" and not is_worker:
+        return protocol.Refused(
+            "role",
+            "This link is for browsers, which compute in a sandbox. A native worker runs the "
+            "owner's code with all your rights, so it needs the owner's other link, d.worker_url.",
+        )
+    if hello.kind == "native" and hello.python != python_version():
+        return protocol.Refused(
+            "python",
+            f"The owner runs Python {python_version()}, this worker Python {hello.python}. "
+            "Functions do not travel between them: run the worker with Python "
+            f"{python_version()}.",
+        )
+    return None

@@ -1,0 +1,73 @@
+"""A device's socket with a queue before it, so that sending never waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import WSMsgType, web
+
+from . import protocol
+from .errors import ProtocolError
+
+DRAIN_SECONDS = 1.0
+"""How long a device may take to read what was queued before it was sent away."""
+
+
+class Connection:
+    """One open WebSocket."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+        self._queue: asyncio.Queue[Callable[[], bytes] | None] = asyncio.Queue()
+        self._close = (protocol.CLOSE_GOING_AWAY, "")
+        self._writer = asyncio.create_task(self._write())
+
+    def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
+        """Queues a frame; it is put together only when it leaves."""
+        self._queue.put_nowait(lambda: protocol.encode(message, payload))
+
+    def close(self, code: int, reason: str) -> None:
+        """Closes the socket after what is queued."""
+        self._close = (code, reason)
+        self._queue.put_nowait(None)
+
+    async def receive(self, timeout: float) -> bytes | None:
+        """Returns the next frame, or None when none came within `timeout` seconds.
+
+        Raises:
+            ProtocolError: It was no binary message.
+        """
+        try:
+            message = await self._socket.receive(timeout)
+        except TimeoutError:
+            return None
+        if message.type is not WSMsgType.BINARY:
+            raise ProtocolError("only binary messages are understood")
+        data: bytes = message.data
+        return data
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """Yields frames until the device leaves.
+
+        Raises:
+            ProtocolError: It sent something else than binary messages.
+        """
+        async for message in self._socket:
+            if message.type is not WSMsgType.BINARY:
+                raise ProtocolError("only binary messages are understood")
+            yield message.data
+
+    async def drain(self) -> None:
+        """Waits until everything is sent and the socket closed, at most `DRAIN_SECONDS`."""
+        self._queue.put_nowait(None)
+        await asyncio.wait([self._writer], timeout=DRAIN_SECONDS)
+        self._writer.cancel()
+
+    async def _write(self) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            while frame := await self._queue.get():
+                await self._socket.send_bytes(frame())
+            code, reason = self._close
+            await self._socket.close(code=code, message=reason.encode()[:120])
