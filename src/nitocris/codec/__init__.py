@@ -10,6 +10,8 @@ The format: one version byte, then one value: a tag byte and what it needs.
 
 from __future__ import annotations
 
+import struct
+
 from nitocris.codec import arrays, containers, dates, exceptions, pandas_frames, records, scalars
 from nitocris.codec.limits import DEFAULT_LIMITS, Limits
 from nitocris.codec.reachable import classes_reachable_from
@@ -97,7 +99,7 @@ def decode(
         return value
     except DecodeError as error:
         problem = str(error)
-    except IndexError:
+    except (IndexError, struct.error):
         problem = "the bytes end too early"
     except Exception as error:
         # Constructors of the standard library, numpy and pandas refuse in many ways.
