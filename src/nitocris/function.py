@@ -88,11 +88,12 @@ def modules_used_by(*values: object) -> set[str]:
     """Returns the top-level names of modules that these need where they are unpickled.
 
     Seen are the modules, functions and classes that are pickled by reference, and the imports
-    inside functions that are pickled by value.
+    inside functions that are pickled by value.  A function's own module is among them even where
+    it is pickled by value.
     """
     watcher = _Watcher(io.BytesIO(), protocol=5, buffer_callback=lambda _: False)
     watcher.dump(values)
-    return watcher.modules - sys.stdlib_module_names - {"__main__"}
+    return watcher.modules - sys.stdlib_module_names - {"__main__", "cloudpickle"}
 
 
 class _Watcher(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no types

@@ -77,7 +77,8 @@ class WorkerCore:
         function = self._functions.get(chunk.map)
         if not isinstance(function, _Function):
             unknown = ProtocolError(f"the map {chunk.map} was never introduced")
-            yield from _results(chunk, chunk.skip, [], function or unknown, None)
+            failure = unknown if function is None else function
+            yield from _results(chunk, chunk.skip, [], failure, codec.Registry(()))
             return
         try:
             items: Any = shipment.unpack(payload, blobs)

@@ -1,0 +1,63 @@
+"""The loop in its thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from nitocris.background import LoopThread
+from nitocris.errors import ClosedError
+
+
+def test_results_and_errors_come_back() -> None:
+    """A coroutine runs on the loop; what it returns or raises reaches the caller."""
+    loop = LoopThread("test")
+
+    async def divide(a: int, b: int) -> float:
+        await asyncio.sleep(0)
+        return a / b
+
+    assert loop.run(divide(1, 2)) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        loop.run(divide(1, 0))
+    loop.stop()
+
+
+def test_stopping_cancels_what_runs_and_joins_the_thread() -> None:
+    """Nothing is left behind, and nobody waits for ever."""
+    loop = LoopThread("test")
+    cancelled = threading.Event()
+
+    async def wait_for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def start() -> asyncio.Task[None]:
+        task = asyncio.ensure_future(wait_for_ever())
+        await asyncio.sleep(0)
+        return task
+
+    loop.run(start())
+    loop.stop()
+    loop.stop()
+
+    assert cancelled.is_set()
+    assert not loop.alive
+    assert "test" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_stopped_loop_says_that_it_is_closed() -> None:
+    """Calls that come too late are errors, not silence."""
+    loop = LoopThread("test")
+    loop.stop()
+
+    async def nothing() -> None: ...
+
+    with pytest.raises(ClosedError):
+        loop.run(nothing())
+    with pytest.raises(ClosedError):
+        loop.call(print)
