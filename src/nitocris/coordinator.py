@@ -224,8 +224,7 @@ class Coordinator:
                     _decode_result, payload, message.count, registry
                 )
         except DecodeError as error:
-            self._blame(number, str(error))
-            self._handle(ev.LeaseFailed(number, message.lease, f"a bad result: {error}"))
+            self._handle(ev.ResultRejected(number, message.lease, str(error)))
             return
         self._handle(
             ev.ResultArrived(number, message.lease, message.offset, values, failure, message.final)

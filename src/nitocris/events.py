@@ -92,7 +92,16 @@ class ResultArrived:
 
 @dataclass(frozen=True, slots=True)
 class LeaseFailed:
-    """A worker could not answer: its interpreter died, or its answer made no sense."""
+    """A worker could not answer: its interpreter died, or could not get what it needs."""
+
+    worker: int
+    lease: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRejected:
+    """A worker's answer made no sense, which says nothing against the chunk."""
 
     worker: int
     lease: int
@@ -114,6 +123,7 @@ Event: TypeAlias = (
     | MapCancelled
     | ResultArrived
     | LeaseFailed
+    | ResultRejected
     | TimePassed
 )
 

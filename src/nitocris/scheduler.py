@@ -143,9 +143,11 @@ class Scheduler:
             case ev.ResultArrived():
                 self._result(event)
             case ev.LeaseFailed():
-                lease = self._leases.get(event.lease)
-                if lease and lease.worker.id == event.worker:
+                if lease := self._lease_of(event.lease, event.worker):
                     self._fail_lease(lease, event.reason)
+            case ev.ResultRejected():
+                if lease := self._lease_of(event.lease, event.worker):
+                    self._reject(lease, event.reason)
             case ev.TimePassed():
                 self._expire()
             case _:
@@ -157,8 +159,8 @@ class Scheduler:
 
     def map_of(self, lease_id: int, worker_id: int) -> int | None:
         """Returns the map of a live lease of this worker, or None if it is over or not its own."""
-        lease = self._leases.get(lease_id)
-        return lease.chunk.map.id if lease and lease.worker.id == worker_id else None
+        lease = self._lease_of(lease_id, worker_id)
+        return lease.chunk.map.id if lease else None
 
     def next_deadline(self) -> float | None:
         """Returns when `TimePassed` is wanted next, or None while no lease is out."""
@@ -206,8 +208,8 @@ class Scheduler:
         current.queue.append(chunk)
 
     def _result(self, event: ev.ResultArrived) -> None:
-        lease = self._leases.get(event.lease)
-        if lease is None or lease.worker.id != event.worker:
+        lease = self._lease_of(event.lease, event.worker)
+        if lease is None:
             return
         chunk = lease.chunk
         done = event.offset + len(event.values)
@@ -217,8 +219,7 @@ class Scheduler:
         sound = complete == event.final if event.failure is None else event.final and not complete
         if not (fits and sound):
             reason = f"results {event.offset} to {done} do not fit a chunk of {chunk.count} items"
-            self._commands.append(ev.Blame(event.worker, reason))
-            self._fail_lease(lease, reason)
+            self._reject(lease, reason)
             return
         chunk.done = done
         if event.values:
@@ -241,6 +242,15 @@ class Scheduler:
         del chunk.map.chunks[chunk.start]
         self._commands.append(ev.Release(chunk.map.id, chunk.payload))
         self._finish_if_done(chunk.map)
+
+    def _lease_of(self, lease_id: int, worker_id: int) -> _Lease | None:
+        lease = self._leases.get(lease_id)
+        return lease if lease and lease.worker.id == worker_id else None
+
+    def _reject(self, lease: _Lease, reason: str) -> None:
+        self._commands.append(ev.Blame(lease.worker.id, reason))
+        self._drop(lease)
+        self._requeue(lease.chunk)
 
     def _drop(self, lease: _Lease) -> None:
         del self._leases[lease.id]

@@ -214,6 +214,21 @@ def test_a_chunk_that_fails_three_times_ends_its_map() -> None:
     assert "out of memory" in str(outcome.error)
 
 
+def test_answers_without_sense_never_end_a_map() -> None:
+    """They count against their worker, however often they come."""
+    bench = Bench()
+    bench.join(1)
+    bench.start(1, 1)
+
+    for _ in range(10):
+        lease = max(bench.leases)
+        bench.tell(ev.ResultRejected(1, lease, "nonsense"))
+    bench.answer(max(bench.leases))
+
+    assert len(bench.of(ev.Blame)) == 10
+    assert bench.outcome[1] == ev.Finish(1)
+
+
 def test_a_worker_that_leaves_is_no_failure_of_its_chunk() -> None:
     """Tabs are closed all the time: a chunk may lose any number of workers."""
     bench = Bench()

@@ -1,0 +1,195 @@
+"""Devices that lie: a real socket with the volunteers' token, and everything but honest answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pickle
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest_asyncio
+
+from nitocris import DistributedExecution, codec, protocol
+
+Execution = partial(DistributedExecution, host="127.0.0.1", progress=False)
+
+
+class Device:
+    """A hand-made volunteer."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+
+    async def join(self, token: str) -> None:
+        await self.send(protocol.Hello(1, token, "browser", 0))
+        welcome = await self.next(protocol.Welcome)
+        await self.send(protocol.Capacity(1, welcome.environment))
+
+    async def send(self, message: protocol.FromWorker, payload: bytes = b"") -> None:
+        await self.socket.send_bytes(protocol.encode(message, payload))
+
+    async def next(self, kind: type[Any]) -> Any:
+        """Returns the next message of a kind, skipping others."""
+        while True:
+            frame = await self.socket.receive_bytes(timeout=10)
+            message, _ = protocol.decode_from_coordinator(frame)
+            if isinstance(message, kind):
+                return message
+
+    async def close_code(self) -> int | None:
+        """Reads until the coordinator has closed the connection."""
+        async for _ in self.socket:
+            pass
+        return self.socket.close_code
+
+
+@pytest_asyncio.fixture
+async def owner() -> AsyncIterator[DistributedExecution]:
+    with Execution() as d:
+        yield d
+
+
+@contextlib.asynccontextmanager
+async def joined(owner: DistributedExecution) -> AsyncIterator[Device]:
+    base, _, token = owner.url.partition("/#")
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{base}/socket", max_msg_size=0) as socket,
+    ):
+        device = Device(socket)
+        await device.join(token)
+        yield device
+
+
+@pytest_asyncio.fixture
+async def device(owner: DistributedExecution) -> AsyncIterator[Device]:
+    async with joined(owner) as device:
+        yield device
+
+
+def honest(chunk: protocol.Chunk, values: list[Any]) -> tuple[protocol.Result, bytes]:
+    return protocol.Result(chunk.lease, 0, len(values), True), codec.encode((values, None))
+
+
+class Trap:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self._path),)
+
+
+async def test_pickles_leave_no_trace(
+    owner: DistributedExecution, device: Device, tmp_path: Path
+) -> None:
+    """As result, as exception or as hello, a pickle is only bytes that make no sense."""
+    trap = tmp_path / "trap"
+    poison = pickle.dumps(Trap(trap))
+    mapping = asyncio.create_task(asyncio.to_thread(owner.map, abs, [-1]))
+
+    for payload, count in [(poison, 1), (codec.encode(([], poison)), 0)]:
+        chunk = await device.next(protocol.Chunk)
+        await device.send(protocol.Result(chunk.lease, 0, count, True), payload)
+    await device.send(*honest(await device.next(protocol.Chunk), [poison]))
+
+    # Bytes are honest data, whatever is in them.
+    assert await mapping == [poison]
+    base = owner.url.partition("/#")[0]
+    async with aiohttp.ClientSession() as http, http.ws_connect(f"{base}/socket") as socket:
+        await socket.send_bytes(poison)
+        refused, _ = protocol.decode_from_coordinator(await socket.receive_bytes(timeout=10))
+    assert isinstance(refused, protocol.Refused)
+    assert not trap.exists()
+
+
+async def test_three_bad_results_close_the_connection(
+    owner: DistributedExecution, device: Device
+) -> None:
+    """The chunk goes to somebody honest, and the map does not fail because of the liar."""
+    mapping = asyncio.create_task(asyncio.to_thread(owner.map, abs, [-1, -2], chunk_size=1))
+    bad = [
+        b"\x80\x05N.",
+        codec.encode(([1, 2, 3], None)),
+        codec.encode("no pair"),
+    ]
+
+    chunk = await device.next(protocol.Chunk)
+    await device.send(*honest(chunk, [1]))
+    for payload in bad:
+        chunk = await device.next(protocol.Chunk)
+        await device.send(protocol.Result(chunk.lease, 0, 1, True), payload)
+
+    assert await device.close_code() == protocol.CLOSE_BAD_RESULTS
+    async with joined(owner) as other:
+        await other.send(*honest(await other.next(protocol.Chunk), [2]))
+        assert await mapping == [1, 2]
+
+
+async def test_late_unknown_and_duplicate_answers_change_nothing(
+    owner: DistributedExecution, device: Device
+) -> None:
+    """Only the first answer to one's own live lease counts."""
+    mapping = asyncio.create_task(asyncio.to_thread(owner.map, abs, [-1, -2, -3], chunk_size=1))
+
+    for value in (1, 2, 3):
+        chunk = await device.next(protocol.Chunk)
+        await device.send(protocol.Result(chunk.lease + 1000, 0, 1, True), b"unknown")
+        await device.send(protocol.Failed(chunk.lease + 1000, "unknown"))
+        await device.send(*honest(chunk, [value]))
+        await device.send(*honest(chunk, [-99]))
+
+    assert await mapping == [1, 2, 3]
+
+
+async def test_many_bytes_for_no_lease_end_the_connection(device: Device) -> None:
+    """Whoever has nothing on lease has nothing large to say."""
+    result = protocol.Result(12345, 0, 1, True)
+
+    await device.send(result, bytes(protocol.MAX_CONTROL_BYTES))
+    await device.send(protocol.Ping())
+    await device.next(protocol.Pong)
+    await device.send(result, bytes(protocol.MAX_CONTROL_BYTES + 1))
+
+    assert await device.close_code() == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+async def test_a_message_beyond_all_limits_ends_the_connection(device: Device) -> None:
+    """It is refused by its announced size, before it is read."""
+    size = protocol.MAX_RESULT_BYTES + protocol.MAX_HEADER_BYTES + 1
+
+    with contextlib.suppress(ConnectionError):
+        await device.send(protocol.Result(1, 0, 1, True), bytes(size))
+
+    assert await device.close_code() in (aiohttp.WSCloseCode.MESSAGE_TOO_BIG, 1006, None)
+    assert device.socket.closed
+
+
+async def test_a_hello_in_the_middle_ends_the_connection(device: Device) -> None:
+    """One greeting is enough."""
+    await device.send(protocol.Hello(1, "x", "browser", 0))
+
+    assert await device.close_code() == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+async def test_a_capacity_for_an_old_environment_gets_no_chunk(
+    owner: DistributedExecution, device: Device
+) -> None:
+    """A browser without the packages that a map needs is not lent its chunks."""
+    await device.send(protocol.Capacity(1, "0" * 64))
+    mapping = asyncio.create_task(asyncio.to_thread(owner.map, abs, [-1]))
+    await device.send(protocol.Ping())
+    first = await device.socket.receive_bytes(timeout=10)
+    await device.send(protocol.Capacity(1, owner._serving.coordinator._environment))  # type: ignore[union-attr]
+
+    chunk = await device.next(protocol.Chunk)
+    await device.send(*honest(chunk, [1]))
+
+    assert protocol.decode_from_coordinator(first)[0] == protocol.Pong()
+    assert await mapping == [1]
