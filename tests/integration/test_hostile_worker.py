@@ -92,7 +92,7 @@ async def test_pickles_leave_no_trace(
     """As result, as exception or as hello, a pickle is only bytes that make no sense."""
     trap = tmp_path / "trap"
     poison = pickle.dumps(Trap(trap))
-    mapping = asyncio.create_task(asyncio.to_thread(owner.map, abs, [-1]))
+    mapping = asyncio.create_task(asyncio.to_thread(partial(owner.map, abs, [-1])))
 
     for payload, count in [(poison, 1), (codec.encode(([], poison)), 0)]:
         chunk = await device.next(protocol.Chunk)
@@ -113,7 +113,9 @@ async def test_three_bad_results_close_the_connection(
     owner: DistributedExecution, device: Device
 ) -> None:
     """The chunk goes to somebody honest, and the map does not fail because of the liar."""
-    mapping = asyncio.create_task(asyncio.to_thread(owner.map, abs, [-1, -2], chunk_size=1))
+    mapping = asyncio.create_task(
+        asyncio.to_thread(partial(owner.map, abs, [-1, -2], chunk_size=1))
+    )
     bad = [
         b"\x80\x05N.",
         codec.encode(([1, 2, 3], None)),
@@ -136,7 +138,9 @@ async def test_late_unknown_and_duplicate_answers_change_nothing(
     owner: DistributedExecution, device: Device
 ) -> None:
     """Only the first answer to one's own live lease counts."""
-    mapping = asyncio.create_task(asyncio.to_thread(owner.map, abs, [-1, -2, -3], chunk_size=1))
+    mapping = asyncio.create_task(
+        asyncio.to_thread(partial(owner.map, abs, [-1, -2, -3], chunk_size=1))
+    )
 
     for value in (1, 2, 3):
         chunk = await device.next(protocol.Chunk)
@@ -183,7 +187,7 @@ async def test_a_capacity_for_an_old_environment_gets_no_chunk(
 ) -> None:
     """A browser without the packages that a map needs is not lent its chunks."""
     await device.send(protocol.Capacity(1, "0" * 64))
-    mapping = asyncio.create_task(asyncio.to_thread(owner.map, abs, [-1]))
+    mapping = asyncio.create_task(asyncio.to_thread(partial(owner.map, abs, [-1])))
     await device.send(protocol.Ping())
     first = await device.socket.receive_bytes(timeout=10)
     await device.send(protocol.Capacity(1, owner._serving.coordinator._environment))  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import os
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -30,6 +33,7 @@ from nitocris import (
     RemoteError,
     RemoteTraceback,
     WorkerLostError,
+    links,
 )
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -382,6 +386,16 @@ def test_the_same_script_gets_the_same_link_again() -> None:
     with Execution() as again:
         assert again.url == link
     assert other != link
+
+
+def test_the_link_leads_to_this_machine_from_outside() -> None:
+    """By default the address is one that other devices of the network can reach."""
+    with DistributedExecution(progress=False) as d:
+        base = d.url.partition("/#")[0]
+        # 503 is what answers where the page has not been built.
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(base) as answer:
+            assert answer.status == 200
+        assert links.reachable_address("0.0.0.0") in base
 
 
 def test_the_remembered_link_is_private(own_home: Path) -> None:
