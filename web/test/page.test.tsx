@@ -1,13 +1,14 @@
 import { act, cleanup, fireEvent, render, screen } from '@testing-library/react';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { App } from '../src/App';
 import type { ToDevice } from '../src/messages';
 import type { Activity, Snapshot, Tally } from '../src/pool/snapshot';
 import { createStore, type DeviceWorker } from '../src/pool/store';
 import { strings } from '../src/strings';
 
-// happy-dom has no canvas.
-vi.mock('../src/components/Chart', () => ({ default: () => null }));
+// happy-dom has no canvas, and a chart that fails is a case of its own.
+const chart = vi.hoisted(() => vi.fn<() => null>());
+vi.mock('../src/components/Chart', () => ({ default: chart }));
 
 const ASK = { title: 'squares.py', python: '3.12', wheels: ['numpy-2.0.1-x.whl'], bytes: 21e6 };
 const TALLY: Tally = {
@@ -49,6 +50,9 @@ async function setUp(first?: Partial<Snapshot>) {
 
 const button = (name: string) => screen.getByRole('button', { name });
 
+beforeEach(() => {
+  chart.mockReturnValue(null);
+});
 afterEach(cleanup);
 
 describe('the page', () => {
@@ -90,6 +94,19 @@ describe('the page', () => {
     const states = screen.getAllByTestId('worker-state').map(({ textContent }) => textContent);
     expect(states).toEqual(['computing', 'starting Python']);
     expect(document.title).toBe('1,234 done · Nitocris');
+  });
+
+  it('keeps its Stop button when the chart fails', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    chart.mockImplementation(() => {
+      throw new RangeError('invalid language tag: C');
+    });
+
+    await setUp({ activity: RUNNING });
+
+    expect(button('Stop')).toBeDefined();
+    expect(screen.queryByText(strings.tally.chartTitle)).toBeNull();
+    expect(screen.getByTestId('items-done').textContent).toBe('1,234');
   });
 
   it('thanks between two maps', async () => {

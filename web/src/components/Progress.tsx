@@ -1,6 +1,7 @@
 import { lazy, Suspense } from 'react';
 import type { Tally } from '../pool/snapshot';
 import { strings } from '../strings';
+import { Optional } from './Optional';
 import './Progress.scss';
 
 // The chart's library is not needed before there is something to draw.
@@ -29,12 +30,14 @@ export function Progress({ tally }: { readonly tally: Tally }) {
           <dt>{strings.tally.spentUnit}</dt>
         </div>
       </dl>
-      <div className="progress-chart">
-        <h2>{strings.tally.chartTitle}</h2>
-        <Suspense>
-          <Chart history={tally.history} rate={tally.rate} />
-        </Suspense>
-      </div>
+      <Optional>
+        <div className="progress-chart">
+          <h2>{strings.tally.chartTitle}</h2>
+          <Suspense>
+            <Chart history={tally.history} rate={tally.rate} />
+          </Suspense>
+        </div>
+      </Optional>
     </section>
   );
 }
