@@ -29,6 +29,11 @@ class LoopThread:
         """Whether calls still reach the loop."""
         return self._thread.is_alive() and not self._loop.is_closed()
 
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the loop's own thread, which must not wait for itself."""
+        return threading.current_thread() is self._thread
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on the loop and waits for its result.
 

@@ -6,7 +6,6 @@ thread, process or port behind.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -87,16 +86,21 @@ class Serving:
 
     def stop(self) -> None:
         """Ends everything; may be called again, and from any thread."""
+        if self.loop.is_current:
+            # The garbage collector found a forgotten execution just here; we cannot join ourselves.
+            threading.Thread(target=self.stop, name="nitocris-stop").start()
+            return
         with self._lock:
             if self._stopped:
                 return
             self._stopped = True
-        if self._worker:
-            _end_worker(self._worker)
-        if self.loop.alive:
-            with contextlib.suppress(Exception):
+        try:
+            if self._worker:
+                _end_worker(self._worker)
+            if self.loop.alive:
                 self.loop.run(self._close())
-        self.loop.stop()
+        finally:
+            self.loop.stop()
 
     async def _open(self) -> links.Access:
         self.coordinator = Coordinator()
@@ -160,6 +164,8 @@ def _end_worker(worker: subprocess.Popen[bytes]) -> None:
     worker.stdin.close()
     try:
         worker.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
+    except BaseException as error:
         worker.kill()
         worker.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
+import gc
 import os
 import signal
 import subprocess
@@ -349,6 +350,18 @@ def test_a_closed_execution_says_so() -> None:
 
     with pytest.raises(ClosedError, match="create another"):
         d.map(abs, [1])
+
+
+def test_a_forgotten_execution_ends_with_its_last_reference() -> None:
+    """Without `with` and `close`, the threads go when the object does."""
+    before = threading.active_count()
+    d = Execution()
+    assert d.url
+
+    del d
+    gc.collect()
+
+    assert threading.active_count() == before
 
 
 def test_closing_ends_a_map_in_another_thread() -> None:
