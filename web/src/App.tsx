@@ -129,9 +129,9 @@ function titleOf(activity: Activity): string {
     case 'stopped':
       return activity.tally ? strings.title.stopped : strings.title.offer;
     case 'running': {
-      const { connection, download, work, tally } = activity;
+      const { connection, workers, work, tally } = activity;
       if (connection.state === 'waiting') return strings.title.reconnecting;
-      if (download.state !== 'done') return strings.title.preparing;
+      if (workers.every(({ state }) => state === 'loading')) return strings.title.preparing;
       return work === 'under way' ? strings.title.computing(tally.items) : strings.title.waiting;
     }
   }

@@ -22,7 +22,7 @@ export function RunningHead({ activity, title, now, onRetry }: HeadProps) {
   return (
     <div className="running-head">
       {/* Only this line is announced: counters would talk all day. */}
-      <h1 role="status">{headline(activity, title)}</h1>
+      <h1 aria-live="polite">{headline(activity, title)}</h1>
       {isAway && (
         <p className="running-away">
           {connection.state === 'waiting'
