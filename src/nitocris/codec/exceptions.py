@@ -2,52 +2,21 @@
 
     type name, text of str(), args, attributes, notes, traceback, cause
 
-At the owner a built-in type comes back as a subclass of `RemoteError` and of that type, so that
-`except ValueError` works; any other as a plain `RemoteError`.  Types that mean something to the
-interpreter itself (SystemExit, KeyboardInterrupt, StopIteration …) are plain as well: a stranger
-must not be able to end the owner's process or loop.
+An argument that cannot be carried comes as its repr, a traceback too long as its tail: whatever
+was raised, the owner hears of it.  What it becomes there is told in `remote_errors`.
 """
 
 from __future__ import annotations
 
-import builtins
-import re
 import traceback
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any
 
 from nitocris.codec import tags
 from nitocris.codec.limits import KIB, Limits
+from nitocris.codec.remote_errors import RemoteFacts, attributes_of, build
 from nitocris.codec.wire import Encoder, Reader, Writer, decodes, text_memory
-from nitocris.errors import EncodeError, RemoteError, RemoteTraceback
-
-_NAMES = (
-    "ArithmeticError", "AssertionError", "AttributeError", "BlockingIOError", "BrokenPipeError",
-    "BufferError", "ChildProcessError", "ConnectionAbortedError", "ConnectionError",
-    "ConnectionRefusedError", "ConnectionResetError", "EOFError", "FileExistsError",
-    "FileNotFoundError", "FloatingPointError", "ImportError", "IndentationError", "IndexError",
-    "InterruptedError", "IsADirectoryError", "KeyError", "LookupError", "MemoryError",
-    "ModuleNotFoundError", "NameError", "NotADirectoryError", "NotImplementedError", "OSError",
-    "OverflowError", "PermissionError", "ProcessLookupError", "RecursionError", "ReferenceError",
-    "RuntimeError", "SyntaxError", "SystemError", "TabError", "TimeoutError", "TypeError",
-    "UnboundLocalError", "UnicodeDecodeError", "UnicodeEncodeError", "UnicodeError",
-    "UnicodeTranslateError", "ValueError", "ZeroDivisionError",
-)  # fmt: skip
-
-
-_BASES: dict[str, type[Exception]] = {
-    **{name: getattr(builtins, name) for name in _NAMES},
-    "nitocris.errors.EncodeError": EncodeError,
-}
-
-_ATTRIBUTES = {
-    OSError: ("errno", "strerror", "filename", "filename2"),
-    ImportError: ("name", "path"),
-}
-"""Attributes that are set by the constructor from more than `args`; only plain values travel."""
-
-_PLAIN_TYPES = (type(None), int, str, bytes)
+from nitocris.errors import EncodeError, RemoteError
 
 _EXCEPTION_NODES = 50
 _EXCEPTION_BYTES = 1024
@@ -57,12 +26,6 @@ _MAX_ARGUMENTS = 64
 _MAX_ARGUMENT_BYTES = 256 * KIB
 """An argument that takes more (an array in an assertion) comes back as the head of its repr."""
 _MAX_REPR_CHARACTERS = 1_000
-
-_CONTROLS = re.compile(
-    # C0 without tab and newline, DEL, C1; marks, embeddings, overrides and isolates of the
-    # bidirectional algorithm, which can make a text read as another one.
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
-)
 
 
 def find_encoder(_: Writer, value: object) -> Encoder | None:
@@ -81,11 +44,13 @@ def _encode_exception(writer: Writer, value: BaseException) -> None:
         link = _cause(link)
         if any(link is seen for seen in chain):
             break
+    writer.enter()
     writer.buffer.append(tags.EXCEPTION)
     writer.varint(len(chain))
     for link in chain:
         # Each traceback on its own, except the first, which shows the whole chain.
         _write_exception(writer, link, whole_chain=link is value)
+    writer.leave()
 
 
 def _cause(error: BaseException) -> BaseException | None:
@@ -100,7 +65,7 @@ def _write_exception(writer: Writer, error: BaseException, *, whole_chain: bool)
     name = _type_name(type(error))
     arguments = [_plain(writer, argument) for argument in error.args[:_MAX_ARGUMENTS]]
     attributes = [
-        _plain(writer, getattr(error, attribute, None)) for attribute in _attributes_of(name)
+        _plain(writer, getattr(error, attribute, None)) for attribute in attributes_of(name)
     ]
     notes = getattr(error, "__notes__", ())
     notes = [note for note in notes if type(note) is str] if type(notes) is list else []
@@ -193,92 +158,17 @@ def _read_exception(reader: Reader) -> RemoteError:
     reader.at_most("notes", count, _MAX_NOTES)
     notes = [_read_text(reader, limit) for _ in range(count)]
     trace = _read_text(reader, limit)
-    return _build(name, text, tuple(arguments), attributes, notes, trace)
+    return build(RemoteFacts(name, text, tuple(arguments), attributes, notes, trace))
 
 
 def _read_text(reader: Reader, limit: int) -> str:
     size = reader.varint()
     reader.at_most("bytes of an exception's text", size, limit)
     reader.charge(0, text_memory(size, ascii_only=False))
-    return clean(bytes(reader.take(size)).decode("utf-8", "replace"))
+    return bytes(reader.take(size)).decode("utf-8", "replace")
 
 
 def _write_text(writer: Writer, data: bytes) -> None:
     writer.charge(0, text_memory(len(data), ascii_only=False))
     writer.varint(len(data))
     writer.payload(data)
-
-
-def _build(
-    name: str,
-    text: str,
-    arguments: tuple[object, ...],
-    attributes: list[object],
-    notes: list[str],
-    trace: str,
-) -> RemoteError:
-    cls = remote_class(name)
-    error = cls.__new__(cls)
-    if name == "Exception":
-        error.args = (text,)
-    elif cls is RemoteError:
-        error.args = (f"{name}: {text}" if text else name,)
-    else:
-        error.args = arguments
-    state = vars(error)
-    state["type_name"] = name
-    state["remote_text"] = text
-    state["remote_args"] = arguments
-    state["remote_traceback"] = trace
-    for attribute, value in zip(_attributes_of(name), attributes, strict=False):
-        if type(value) in _PLAIN_TYPES:
-            setattr(error, attribute, value)
-    for note in notes:
-        error.add_note(note)
-    error.__cause__ = RemoteTraceback(trace)
-    return error
-
-
-def _attributes_of(name: str) -> tuple[str, ...]:
-    base = _BASES.get(name)
-    for cls, attributes in _ATTRIBUTES.items():
-        if base is not None and issubclass(base, cls):
-            return attributes
-    return ()
-
-
-@cache
-def _class_for(name: str) -> type[RemoteError]:
-    base = _BASES[name]
-    body = {"__module__": __name__, "__str__": _str, "__reduce__": _reduce}
-    return type(f"Remote{base.__name__}", (RemoteError, base), body)
-
-
-def remote_class(name: str) -> type[RemoteError]:
-    """Answer the class as which a remote type comes back."""
-    return _class_for(name) if name in _BASES else RemoteError
-
-
-def _str(self: RemoteError) -> str:
-    return str(vars(self).get("remote_text", ""))
-
-
-def _reduce(self: RemoteError) -> tuple[Any, ...]:
-    return _restore, (self.type_name, self.args, vars(self).copy(), self.__cause__)
-
-
-def _restore(
-    name: str, args: tuple[object, ...], state: dict[str, Any], cause: BaseException | None
-) -> RemoteError:
-    """Rebuild a copied or pickled error; the built-in constructors would want other arguments."""
-    cls = remote_class(name)
-    error = cls.__new__(cls)
-    error.args = args
-    vars(error).update(state)
-    error.__cause__ = cause
-    return error
-
-
-def clean(text: str) -> str:
-    """Answer a text without control characters, which could repaint the owner's terminal."""
-    return _CONTROLS.sub("", text)
