@@ -36,6 +36,7 @@ from nitocris import (
     WorkerLostError,
     links,
 )
+from tests.support.wheels import write_wheel
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 Execution = partial(DistributedExecution, host="127.0.0.1", progress=False)
@@ -422,6 +423,18 @@ def test_the_remembered_link_is_private(own_home: Path) -> None:
 def test_an_unknown_package_is_one_clear_error_at_map() -> None:
     """Before any volunteer is bothered, `map` says which name is wrong."""
     with Execution(packages=["nunpy"]) as d, pytest.raises(PackageError, match="nunpy"):
+        d.map(abs, [1])
+
+
+def test_a_wheel_with_a_wrong_hash_is_one_clear_error_at_map(tmp_path: Path) -> None:
+    """A folder's own checksums are believed more than its files."""
+    wheel = write_wheel(tmp_path, "tiny", "1.0")
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  {wheel.name}\n")
+
+    with (
+        Execution(packages=["tiny"], wheels=[tmp_path]) as d,
+        pytest.raises(PackageError, match=rf"{wheel.name}.*{'0' * 64}"),
+    ):
         d.map(abs, [1])
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nitocris import protocol
 from nitocris.errors import ProtocolError
@@ -97,3 +100,25 @@ def test_a_header_of_just_the_allowed_length_is_read() -> None:
 
     assert message == protocol.Ping()
     assert bytes(payload) == b""
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+FIELDS = ["protocol", "token", "kind", "capacity", "python", "name", "lease", "offset", "count"]
+HEADERS = st.dictionaries(
+    st.sampled_from([*FIELDS, "final", "reason", "environment"]) | st.text(max_size=5), JSON
+)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(st.binary(max_size=64) | st.tuples(st.sampled_from(["hello", "result"]), HEADERS))
+def test_nothing_but_a_protocol_error_escapes(sent: bytes | tuple[str, dict[str, object]]) -> None:
+    """Whatever bytes and whatever JSON come, they are a message or refused."""
+    frame = sent if isinstance(sent, bytes) else frame_of({**sent[1], "type": sent[0]})
+
+    with contextlib.suppress(ProtocolError):
+        message, _ = protocol.decode_from_worker(frame)
+        assert type(message) in protocol.FROM_WORKER.values()
