@@ -65,11 +65,18 @@ def encode(
     except UnencodableError as error:
         reason = explain(value, error.value, str(error))
     except (EncodeError, RecursionError) as error:
-        cycle = find_cycle(value)
-        reason = f"the result is too large to be carried: {error}"
-        if cycle is not None:
-            reason = f"{cycle} is a container that lies inside itself; return a copy without that"
+        reason = _explain_size(value, error)
+    except Exception as error:
+        # The user's classes may answer anything when they are asked for their parts.
+        reason = f"the result cannot be read: {type(error).__name__}: {error}"
     raise EncodeError(reason)
+
+
+def _explain_size(value: object, error: Exception) -> str:
+    cycle = find_cycle(value)
+    if cycle is not None:
+        return f"{cycle} is a container that lies inside itself; return a copy without that"
+    return f"the result is too large to be carried: {error}"
 
 
 def decode(

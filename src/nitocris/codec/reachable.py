@@ -12,13 +12,16 @@ import functools
 import sys
 import types
 import typing
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nitocris.codec.registry import is_namedtuple, is_registrable
+from nitocris.codec.registry import is_registrable
 
 _MAX_OBJECTS = 20_000
 """Enough for any function; the search must not walk through a whole program."""
+_MAX_PARTS = 100
+"""Of a long list, the first items tell what the others are."""
 
 
 def classes_reachable_from(function: Callable[..., Any]) -> tuple[type, ...]:
@@ -29,9 +32,10 @@ def classes_reachable_from(function: Callable[..., Any]) -> tuple[type, ...]:
     seen: set[int] = set()
     keep_alive: list[object] = []
     found: dict[type, None] = {}
-    waiting: list[object] = [function]
+    # First in, first out: what the function itself uses comes before the depths of its data.
+    waiting: deque[object] = deque([function])
     while waiting and len(seen) < _MAX_OBJECTS:
-        thing = waiting.pop()
+        thing = waiting.popleft()
         if id(thing) in seen:
             continue
         seen.add(id(thing))
@@ -41,6 +45,8 @@ def classes_reachable_from(function: Callable[..., Any]) -> tuple[type, ...]:
             if is_registrable(thing):
                 found[thing] = None  # type: ignore[index]
             waiting.extend(_parts(thing))
+            # Of functools.wraps, lru_cache and their like.
+            waiting.append(getattr(thing, "__wrapped__", None))
         except Exception:  # noqa: S112 - a strange object ends its own branch of the search only
             continue
     return tuple(found)
@@ -65,19 +71,23 @@ def _parts(thing: object) -> Iterator[object]:
     elif typing.get_origin(thing) is not None or isinstance(thing, types.UnionType):
         yield typing.get_origin(thing)
         yield from typing.get_args(thing)
-    elif isinstance(thing, (list, tuple, set, frozenset)) and not is_namedtuple(type(thing)):
-        yield from list(thing)[:100]
+    elif isinstance(thing, (list, tuple, set, frozenset)):
+        yield type(thing)
+        yield from list(thing)[:_MAX_PARTS]
     elif isinstance(thing, dict):
-        yield from list(thing.values())[:100]
+        yield from list(thing.values())[:_MAX_PARTS]
     else:
         yield from _instance_parts(thing)
 
 
 def _function_parts(function: types.FunctionType) -> Iterator[object]:
-    names = _names_in(function.__code__)
-    for name in names:
-        if name in function.__globals__:
-            yield from _global_parts(function.__globals__[name], names)
+    if not _is_foreign(function.__module__):
+        names = _names_in(function.__code__)
+        for name in names:
+            if name in function.__globals__:
+                yield from _global_parts(function.__globals__[name], names)
+        yield from _annotations(function, function.__globals__)
+    # Also of a foreign function, which may be a decorator's.
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
@@ -85,9 +95,6 @@ def _function_parts(function: types.FunctionType) -> Iterator[object]:
             continue
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
-    yield from _annotations(function, function.__globals__)
-    if hasattr(function, "__wrapped__"):
-        yield function.__wrapped__
 
 
 def _global_parts(value: object, names: set[str]) -> Iterator[object]:
@@ -126,7 +133,7 @@ def _instance_parts(thing: object) -> Iterator[object]:
         return
     yield cls
     if not _is_foreign(cls.__module__):
-        yield from list(getattr(thing, "__dict__", {}).values())[:100]
+        yield from list(getattr(thing, "__dict__", {}).values())[:_MAX_PARTS]
 
 
 def _annotations(thing: Any, scope: dict[str, Any]) -> Iterator[object]:
@@ -149,7 +156,7 @@ def _identifiers(annotation: str) -> set[str]:
     return _names_in(code)
 
 
-def _is_foreign(module: str) -> bool:
+def _is_foreign(module: str | None) -> bool:
     """Answer whether a module belongs to the standard library or a large package."""
-    top = module.partition(".")[0]
+    top = (module or "").partition(".")[0]
     return (top in sys.stdlib_module_names and top != "__main__") or top in ("numpy", "pandas")

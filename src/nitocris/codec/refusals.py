@@ -14,7 +14,8 @@ import os
 import sys
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 _DATA = (
@@ -24,15 +25,15 @@ _DATA = (
 
 _REMEDIES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (types.CoroutineType, "the function is async; map a plain function"),
+    (io.BytesIO, "return its .getvalue()"),
+    (io.StringIO, "return its .getvalue()"),
+    (io.IOBase, "an open file cannot be carried; return what was read from it"),
     (collections.abc.Iterator, "an iterator cannot be carried; return list(...) of it"),
     (
         (collections.abc.KeysView, collections.abc.ValuesView, collections.abc.ItemsView),
         "a view of a dict cannot be carried; return list(...) of it",
     ),
     (memoryview, "return bytes(...) of it"),
-    (io.BytesIO, "return its .getvalue()"),
-    (io.StringIO, "return its .getvalue()"),
-    (io.IOBase, "an open file cannot be carried; return what was read from it"),
     (os.PathLike, "return str(...) of it"),
     (types.SimpleNamespace, "return vars(...) of it"),
     (types.MappingProxyType, "return dict(...) of it"),
@@ -61,6 +62,8 @@ _LIBRARY_REMEDIES = {
     "dateutil": "use zoneinfo.ZoneInfo",
 }
 
+_MAX_SEARCHED = 100_000
+
 _BASES = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
 
 
@@ -81,11 +84,13 @@ def remedy(value: object) -> str:
     library = cls.__module__.partition(".")[0]
     if library in _LIBRARY_REMEDIES:
         return _LIBRARY_REMEDIES[library]
+    if library == "pandas" and cls.__name__.startswith("Period"):
+        return "periods are not carried; use .to_timestamp() or .astype(str)"
     for kinds, text in _REMEDIES:
         if isinstance(value, kinds):
             return text
     np = sys.modules.get("numpy")
-    if np is not None:
+    if np is not None and library == "numpy":
         if isinstance(value, np.ma.MaskedArray):
             return "return array.filled(...), or (array.data, array.mask)"
         if isinstance(value, np.ndarray):
@@ -100,37 +105,49 @@ def remedy(value: object) -> str:
 
 def find_path(root: object, culprit: object) -> str | None:
     """Answer the expression that leads from the result to a part of it."""
-    return _search(root, culprit, "result", set(), 100)
+    return _Search(lambda value, _: value is culprit).run(root, "result")
 
 
 def find_cycle(root: object) -> str | None:
     """Answer the expression that leads back to a container that it lies in."""
-    return _search(root, _Cycle, "result", set(), 100)
+    return _Search(lambda value, ancestors: id(value) in ancestors).run(root, "result")
 
 
-class _Cycle:
-    """Stands for "any container that is its own ancestor" in a search."""
+class _Search:
+    """Walks through a value, each part once, until one is wanted or patience ends."""
 
+    def __init__(self, wanted: Callable[[object, set[int]], bool]) -> None:
+        self.wanted = wanted
+        self.ancestors: set[int] = set()
+        # By id; the parts themselves are kept, since an id is only unique among the living.
+        self.seen: dict[int, object] = {}
+        self.depth_left = 100
 
-def _search(
-    value: object, wanted: object, path: str, ancestors: set[int], depth_left: int
-) -> str | None:
-    if value is wanted:
-        return path
-    if id(value) in ancestors:
-        return path if wanted is _Cycle else None
-    if depth_left == 0:
+    def run(self, value: object, path: str) -> str | None:
+        if self.wanted(value, self.ancestors):
+            return path
+        if id(value) in self.seen or self.depth_left == 0 or len(self.seen) > _MAX_SEARCHED:
+            return None
+        self.seen[id(value)] = value
+        self.ancestors.add(id(value))
+        self.depth_left -= 1
+        for step, child in self.children(value):
+            found = self.run(child, path + step)
+            if found is not None:
+                return found
+        self.depth_left += 1
+        self.ancestors.discard(id(value))
         return None
-    ancestors.add(id(value))
-    for step, child in _children(value):
-        found = _search(child, wanted, path + step, ancestors, depth_left - 1)
-        if found is not None:
-            return found
-    ancestors.discard(id(value))
-    return None
+
+    def children(self, value: object) -> list[tuple[str, object]]:
+        try:
+            return list(islice(_steps(value), _MAX_SEARCHED))
+        except Exception:
+            # A user's class that fails when it is looked at has no parts to show.
+            return []
 
 
-def _children(value: Any) -> Iterator[tuple[str, object]]:
+def _steps(value: Any) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for key, child in value.items():
             yield f"[{_short(key)}]", child
