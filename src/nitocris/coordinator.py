@@ -71,16 +71,13 @@ class Coordinator:
         self._maps: dict[int, _Map] = {}
         self._workers: dict[int, _Worker] = {}
         self._blobs = Blobs()
+        self.capacity = 0
+        """How many chunks all connected devices together compute at once; any thread may read."""
         self._next_worker = 1
         self._next_map = 1
         self._environment: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
-
-    @property
-    def capacity(self) -> int:
-        """How many chunks all connected devices together compute at once."""
-        return sum(worker.capacity for worker in self._workers.values())
 
     async def wait_for_capacity(self, capacity: int) -> None:
         """Returns as soon as the devices compute at least `capacity` chunks at once."""
@@ -176,13 +173,16 @@ class Coordinator:
 
     def _resize(self, number: int, worker: _Worker) -> None:
         fits = not worker.is_browser or worker.environment == self._environment
-        worker.capacity = worker.announced if fits else 0
+        capacity = worker.announced if fits else 0
+        self.capacity += capacity - worker.capacity
+        worker.capacity = capacity
         self._handle(ev.WorkerResized(number, worker.capacity))
         self._changed.set()
 
     def leave(self, number: int) -> None:
         """Forgets a device; what it had on lease is lent again at once."""
-        if self._workers.pop(number, None):
+        if worker := self._workers.pop(number, None):
+            self.capacity -= worker.capacity
             self._handle(ev.WorkerLeft(number))
 
     async def receive(self, number: int, frame: bytes) -> None:
