@@ -45,6 +45,7 @@ _SCALAR_NODES = 3
 _MAX_CODE_POINT = 0x10FFFF
 _C_ORDER, _F_ORDER = range(2)
 _PACKED_KINDS = "biufcmM"
+_OVERFLOW = "its dates overflow their unit; use .astype() with a larger one"
 
 
 def find_encoder(_: Writer, value: Any) -> Encoder | None:
@@ -83,6 +84,8 @@ def _encode_array(writer: Writer, array: Array) -> None:
     except UnencodableError as error:
         raise UnencodableError(array, str(error)) from None
     _charge_array(writer, array.shape, array.dtype.itemsize)
+    if _leaves_int64(array):
+        raise UnencodableError(array, _OVERFLOW)
     _write_shape(writer, order, array.shape)
     writer.align()
     if array.nbytes:
@@ -135,11 +138,31 @@ def _check_contents(reader: Reader, array: Array) -> None:
         points = np.ascontiguousarray(array).reshape(-1).view(f"{dtype.str[0]}u4")
         if points.max() > _MAX_CODE_POINT:
             reader.refuse("a character beyond Unicode")
+    elif dtype.kind == "M" and _leaves_int64(array):
+        reader.refuse("a date beyond what its unit can count")
     elif dtype.kind == "M" and np.datetime_data(dtype)[0] == "generic":
         # On the bytes: np.isnat is wrong on a view of the other byte order.
         ticks = array.view(f"{dtype.str[0]}i8")
         if (ticks != np.iinfo(np.int64).min).any():
             reader.refuse("a date without a unit")
+
+
+def _leaves_int64(array: Array) -> bool:
+    """Answer whether dates in a multiple of a unit are too large in the unit itself.
+
+    numpy can hold them but, from 2.5 on, not show them: repr raises OverflowError.
+    """
+    import numpy as np
+
+    if array.dtype.names is not None:
+        return any(_leaves_int64(array[name]) for name in array.dtype.names)
+    multiple = np.datetime_data(array.dtype)[1] if array.dtype.kind == "M" else 1
+    if multiple == 1:
+        return False
+    ticks = array.view(f"{array.dtype.str[0]}i8")
+    most = (2**63 - 1) // multiple
+    is_date = ticks != np.iinfo(np.int64).min
+    return bool((((ticks > most) | (ticks < -most)) & is_date).any())
 
 
 @decodes(tags.OBJECT_ARRAY)
@@ -188,6 +211,8 @@ def _encode_scalar(writer: Writer, value: Any) -> None:
         write_dtype(writer, value.dtype)
     except UnencodableError as error:
         raise UnencodableError(value, str(error)) from None
+    if _leaves_int64(np.asarray(value)):
+        raise UnencodableError(value, _OVERFLOW)
     writer.charge(_SCALAR_NODES, ARRAY_BYTES + value.nbytes)
     if value.nbytes:
         writer.payload(_bytes_of(np.asarray(value), _C_ORDER))
@@ -270,6 +295,8 @@ def _write_scalars(writer: Writer, items: Sequence[Any]) -> bool:
     if dtype.kind not in _PACKED_KINDS or any(item.dtype != dtype for item in items):
         return False
     array = np.array(items, dtype)
+    if _leaves_int64(array):
+        return False
     writer.buffer.append(tags.NUMPY_SCALARS)
     writer.varint(len(items))
     write_dtype(writer, dtype)

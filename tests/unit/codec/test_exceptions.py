@@ -37,6 +37,7 @@ BUILT_IN = [
     and issubclass(value, BaseException)
     and not issubclass(value, Warning)
     and value.__name__ not in PLAIN_ONLY
+    and not value.__name__.startswith("_")
 ]
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {

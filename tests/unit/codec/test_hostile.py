@@ -128,6 +128,8 @@ CLAIMS: dict[str, str] = {
     "a big-endian character": array_bytes(">U1", "01 01", "00110000"),
     "a date without unit": array_bytes("<M8", "01 01", "01" + "00" * 7),
     "a big-endian date without unit": array_bytes(">M8", "01 01", "00" * 7 + "80"),
+    "a date beyond its unit": array_bytes("<M8[25s]", "01 01", "00" * 7 + "10"),
+    "a date before its unit": array_bytes("<M8[25s]", "01 01", "00" * 7 + "90"),
     "a bool scalar of 2": "01 42 00 03 7c6231 02",
     "a text scalar with a dtype": "01 42 00 03 3c5531 61000000",
     "an object array that is too short": "01 41 00 01 02 00 01 00",

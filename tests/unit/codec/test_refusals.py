@@ -106,6 +106,9 @@ REMEDIES: list[tuple[Any, str, str]] = [
     (np.zeros(1, [(("title", "a"), "f8")]), "ndarray", "titles"),
     (np.zeros(1, np.dtype({"names": ["a", "b"], "formats": ["i4", "i4"], "offsets": [0, 2]})),
      "ndarray", "overlap"),
+    (np.array([2**60]).view("M8[25s]"), "ndarray", "overflow their unit"),
+    (np.array([2**60]).view("M8[25s]")[0], "datetime64", "overflow their unit"),
+    ([np.array([2**60]).view("M8[25s]")[0]] * 9, "datetime64", "overflow their unit"),
     (pd.period_range("2024", periods=2), "PeriodIndex", "to_timestamp()"),
     (pd.Period("2024"), "Period", "to_timestamp()"),
     (pd.Series(pd.arrays.SparseArray([1, 0])), "Series", "to_dense()"),
@@ -125,7 +128,8 @@ def test_every_refusal_has_a_remedy(value: Any, name: str, remedy: str) -> None:
     assert name in message
     assert remedy in message
     if "Zone" not in name:
-        assert "result[1]['model'] is a " in message
+        place = "result[1]['model'][0]" if isinstance(value, list) else "result[1]['model']"
+        assert f"{place} is a " in message or isinstance(value, Names)
 
 
 def test_a_coroutine_says_that_the_function_is_async() -> None:
