@@ -122,14 +122,8 @@ class Server:
         ]
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        host = request.headers["Host"]
-        policy = (
-            "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
-            f"img-src 'self' data:; connect-src 'self' ws://{host} wss://{host}; "
-            "frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-        )
         response = _static(PAGE / "index.html", "no-cache")
-        response.headers["Content-Security-Policy"] = policy
+        response.headers["Content-Security-Policy"] = _page_policy(request)
         return response
 
     async def _worker_hint(self, _request: web.Request) -> web.Response:
@@ -139,7 +133,10 @@ class Server:
         )
 
     async def _asset(self, request: web.Request) -> web.StreamResponse:
-        return _static(_inside(PAGE / "assets", request.match_info["name"]), _FOREVER)
+        response = _static(_inside(PAGE / "assets", request.match_info["name"]), _FOREVER)
+        # A worker has the policy of its own script's answer, not that of the page.
+        response.headers["Content-Security-Policy"] = _page_policy(request)
+        return response
 
     async def _sandbox(self, _request: web.Request) -> web.StreamResponse:
         response = _static(PAGE / "sandbox.html", "no-cache")
@@ -261,6 +258,15 @@ class Server:
         connection.send(refused)
         connection.close(protocol.CLOSE_REFUSED, refused.code)
         return None
+
+
+def _page_policy(request: web.Request) -> str:
+    host = request.headers["Host"]
+    return (
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
+        f"img-src 'self' data:; connect-src 'self' ws://{host} wss://{host}; "
+        "frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _static(path: Path, cache_control: str) -> web.Response:

@@ -25,13 +25,21 @@ export type FromDevice = { readonly type: 'snapshot'; readonly snapshot: Snapsho
 
 // ------------------------------------------------------------- I/O worker and sandboxed frame
 
+/** Where a package is unpacked: site-packages, the standard library's folder, or /usr/lib. */
+export type InstallDir = 'site' | 'stdlib' | 'dynlib';
+
+export interface Package {
+  readonly bytes: ArrayBuffer;
+  readonly installDir: InstallDir;
+}
+
 /** Names of the bytes that a compute worker starts from; the frame holds them by SHA-256. */
 export interface Recipe {
   /** The Pyodide release, such as "0.27.8". */
   readonly version: string;
   /** Files of the release by name, such as "pyodide.asm.js". */
   readonly runtime: Readonly<Record<string, string>>;
-  readonly wheels: readonly string[];
+  readonly wheels: readonly { readonly id: string; readonly installDir: InstallDir }[];
   readonly bundle: string;
 }
 
@@ -61,7 +69,7 @@ export interface Boot {
   readonly version: string;
   readonly runtime: Readonly<Record<string, ArrayBuffer>>;
   readonly interpreter: WebAssembly.Module;
-  readonly wheels: readonly ArrayBuffer[];
+  readonly packages: readonly Package[];
   readonly bundle: ArrayBuffer;
   readonly port: MessagePort;
 }
@@ -78,7 +86,7 @@ export type ToCompute =
       readonly blobs: readonly ArrayBuffer[];
     }
   /** Packages that a later map needs besides. */
-  | { readonly type: 'install'; readonly wheels: readonly ArrayBuffer[] }
+  | { readonly type: 'install'; readonly packages: readonly Package[] }
   /** The chunk under way is not wanted any more; `done` comes early. */
   | { readonly type: 'abandon' };
 

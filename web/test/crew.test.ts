@@ -173,11 +173,11 @@ describe('the crew', () => {
     const { crew, say, ids, ports } = setUp(1);
     crew.equip(RECIPE);
     say(1, { type: 'ready' });
-    const wheels = [new ArrayBuffer(3)];
+    const packages = [{ bytes: new ArrayBuffer(3), installDir: 'site' as const }];
 
-    crew.install({ ...RECIPE, wheels: ['w'] }, wheels);
+    crew.install({ ...RECIPE, wheels: [{ id: 'w', installDir: 'site' }] }, packages);
 
-    expect(ports[0]?.posted).toEqual([{ type: 'install', wheels }]);
+    expect(ports[0]?.posted).toEqual([{ type: 'install', packages }]);
     expect(ids('terminate')).toEqual([]);
   });
 });

@@ -5,13 +5,14 @@ import { strings } from '../src/strings';
 import { fakeFetch } from './fakes';
 
 const file = (name: string, sha256 = name) => ({ name, url: `/f/${name}`, size: 10, sha256 });
+const wheel = (name: string, sha256 = name) => ({ ...file(name, sha256), install_dir: 'site' });
 const DESCRIBED = {
   protocol: 1,
   title: 'squares.py',
   python: '3.12',
   runtime: { version: '0.27.8', files: [file('pyodide.js'), file('pyodide.asm.wasm')] },
   bundle: file('worker.zip'),
-  wheels: [file('numpy.whl')],
+  wheels: [wheel('numpy.whl')],
 };
 
 function ask(body: unknown, status = 200) {
@@ -45,6 +46,7 @@ describe('the environment', () => {
     ['an empty object', {}],
     ['a list', []],
     ['a negative size', { ...DESCRIBED, bundle: { ...file('x'), size: -1 } }],
+    ['an unknown folder', { ...DESCRIBED, wheels: [{ ...wheel('x'), install_dir: '/' }] }],
     ['another host', { ...DESCRIBED, bundle: { ...file('x'), url: 'https://example.org/x' } }],
     ['another host without a scheme', { ...DESCRIBED, bundle: { ...file('x'), url: '//e.org/x' } }],
   ])('refuses %s', async (_what, body) => {
@@ -65,16 +67,19 @@ describe('what workers need for another environment', () => {
   });
 
   it('is the added wheels only', async () => {
-    const scipy = file('scipy.whl');
+    const scipy = wheel('scipy.whl');
 
     const need = await changed({ wheels: [...DESCRIBED.wheels, scipy] });
 
-    expect(need).toEqual({ kind: 'wheels', wheels: [scipy] });
+    expect(need).toMatchObject({
+      kind: 'wheels',
+      wheels: [{ name: 'scipy.whl', installDir: 'site' }],
+    });
   });
 
   test.each([
     ['a wheel is gone', { wheels: [] }],
-    ['a wheel is another', { wheels: [file('numpy.whl', 'other')] }],
+    ['a wheel is another', { wheels: [wheel('numpy.whl', 'other')] }],
     ['the bundle is another', { bundle: file('worker.zip', 'other') }],
     ['the release is another', { runtime: { ...DESCRIBED.runtime, version: '0.29.5' } }],
   ])('is everything when %s', async (_what, change) => {

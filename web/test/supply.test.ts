@@ -12,10 +12,19 @@ function file(body: string) {
   return { name: `${body}.bin`, url: `/f/${body}`, size: body.length, sha256: hash(body) };
 }
 
+function wheel(body: string) {
+  return { ...file(body), install_dir: 'site' };
+}
+
+/** How a recipe names a wheel. */
+function named(body: string) {
+  return { id: hash(body), installDir: 'site' };
+}
+
 function described(bundle: string, wheels: readonly string[]) {
   const runtime = { version: '0.27.8', files: [file('python')] };
   return JSON.stringify({
-    ...{ title: 't', python: '3.12', runtime, bundle: file(bundle), wheels: wheels.map(file) },
+    ...{ title: 't', python: '3.12', runtime, bundle: file(bundle), wheels: wheels.map(wheel) },
   });
 }
 
@@ -59,7 +68,7 @@ describe('the supply', () => {
     expect(ports.equip).toHaveBeenCalledExactlyOnceWith({
       version: '0.27.8',
       runtime: { 'python.bin': hash('python') },
-      wheels: [hash('numpy')],
+      wheels: [named('numpy')],
       bundle: hash('tools'),
     });
     expect(supply.download).toEqual({ state: 'done' });
@@ -76,9 +85,9 @@ describe('the supply', () => {
 
     expect(downloads().slice(before)).toEqual(['/f/scipy']);
     expect(ports.equip).toHaveBeenCalledOnce();
-    const [recipe, wheels] = ports.install.mock.calls[0] ?? [];
-    expect(recipe).toMatchObject({ wheels: [hash('numpy'), hash('scipy')] });
-    expect(new TextDecoder().decode(wheels[0])).toBe('scipy');
+    const [recipe, packages] = ports.install.mock.calls[0] ?? [];
+    expect(recipe).toMatchObject({ wheels: [named('numpy'), named('scipy')] });
+    expect(new TextDecoder().decode(packages[0].bytes)).toBe('scipy');
     expect(supply.equipped).toBe(hash(later));
   });
 

@@ -1,5 +1,6 @@
 // What this device needs before it can compute: a runtime, the library's bundle and some wheels,
 // as /api/environment lists them.
+import type { InstallDir } from '../messages';
 import { strings } from '../strings';
 import { DownloadError, type Fetching, type RemoteFile, request } from './download';
 import { sha256Hex } from './sha256';
@@ -12,7 +13,11 @@ export interface Environment {
   readonly version: string;
   readonly runtime: readonly RemoteFile[];
   readonly bundle: RemoteFile;
-  readonly wheels: readonly RemoteFile[];
+  readonly wheels: readonly Wheel[];
+}
+
+export interface Wheel extends RemoteFile {
+  readonly installDir: InstallDir;
 }
 
 /** The owner's side is there, but cannot say yet what is needed; the message is for people. */
@@ -42,7 +47,7 @@ export async function fetchEnvironment(fetching: Fetching): Promise<Environment>
     version: text(runtime['version']),
     runtime: list(runtime['files']).map(remoteFile),
     bundle: remoteFile(record(body)['bundle']),
-    wheels: list(record(body)['wheels']).map(remoteFile),
+    wheels: list(record(body)['wheels']).map(wheel),
   };
 }
 
@@ -59,7 +64,7 @@ export function sizeOf(environment: Environment): number {
 /** What workers that have one environment need for another. */
 export type Need =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'wheels'; readonly wheels: readonly RemoteFile[] }
+  | { readonly kind: 'wheels'; readonly wheels: readonly Wheel[] }
   | { readonly kind: 'everything' };
 
 /** Compares what the workers have, if anything, with what they should have. */
@@ -97,6 +102,12 @@ function remoteFile(value: unknown): RemoteFile {
   // Paths only: the coordinator must not send this device to other hosts with its token.
   if (!/^\/(?!\/)/.test(text(url))) throw strange();
   return { name: text(name), url: text(url), size, sha256: text(sha256) };
+}
+
+function wheel(value: unknown): Wheel {
+  const installDir = text(record(value)['install_dir']);
+  if (installDir !== 'site' && installDir !== 'stdlib' && installDir !== 'dynlib') throw strange();
+  return { ...remoteFile(value), installDir };
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

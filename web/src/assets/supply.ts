@@ -2,7 +2,7 @@
 // what it need not hold any longer. When a later map only adds packages, the workers that are there
 // install them and go on; for anything else they are started anew.
 import { backoff } from '../link/connection';
-import type { Failure, Recipe, ToFrame } from '../messages';
+import type { Failure, Package, Recipe, ToFrame } from '../messages';
 import type { Download } from '../pool/snapshot';
 import { strings } from '../strings';
 import { DownloadError, download, type Fetching, pause } from './download';
@@ -20,8 +20,8 @@ export interface SupplyPorts {
   readonly random: () => number;
   /** Starts all workers from this recipe, ending those that are there. */
   readonly equip: (recipe: Recipe) => void;
-  /** Adds these wheels to the workers that are there; later ones start from the recipe. */
-  readonly install: (recipe: Recipe, wheels: readonly ArrayBuffer[]) => void;
+  /** Adds these packages to the workers that are there; later ones start from the recipe. */
+  readonly install: (recipe: Recipe, packages: readonly Package[]) => void;
   readonly onEnvironment: (environment: Environment) => void;
   readonly onFailure: (failure: Failure) => void;
   readonly onChange: () => void;
@@ -106,8 +106,11 @@ export class Supply {
     const recipe = recipeOf(environment);
     if (need.kind === 'wheels') {
       // Before the bytes move to the frame for the workers to come.
-      const wheels = need.wheels.flatMap(({ sha256 }) => fresh.get(sha256) ?? []);
-      this.#ports.install(recipe, wheels);
+      const packages = need.wheels.flatMap(({ sha256, installDir }) => {
+        const bytes = fresh.get(sha256);
+        return bytes ? [{ bytes, installDir }] : [];
+      });
+      this.#ports.install(recipe, packages);
     }
     const wanted = new Set(filesOf(environment).map(({ sha256 }) => sha256));
     for (const id of this.#held) {
@@ -146,7 +149,7 @@ function recipeOf({ version, runtime, wheels, bundle }: Environment): Recipe {
   return {
     version,
     runtime: Object.fromEntries(runtime.map(({ name, sha256 }) => [name, sha256])),
-    wheels: wheels.map(({ sha256 }) => sha256),
+    wheels: wheels.map(({ sha256, installDir }) => ({ id: sha256, installDir })),
     bundle: bundle.sha256,
   };
 }

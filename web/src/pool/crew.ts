@@ -1,6 +1,14 @@
 // The compute workers of this device: started, watched, replaced, sent away. Who computes what is
 // the dispatcher's business; what happens to a worker is told to it through the hooks.
-import type { Failure, FromCompute, Recipe, StepName, ToCompute, ToFrame } from '../messages';
+import type {
+  Failure,
+  FromCompute,
+  Package,
+  Recipe,
+  StepName,
+  ToCompute,
+  ToFrame,
+} from '../messages';
 import { never } from '../messages';
 import { STEP_DEADLINE_MS } from '../sandbox/steps';
 import { strings } from '../strings';
@@ -88,10 +96,10 @@ export class Crew {
     this.#fill();
   }
 
-  /** Adds wheels to the workers that are there, after their chunk; others start from the recipe. */
-  install(recipe: Recipe, wheels: readonly ArrayBuffer[]): void {
+  /** Adds packages to the workers that are there, after their chunk; others start from the recipe. */
+  install(recipe: Recipe, packages: readonly Package[]): void {
     this.#recipe = recipe;
-    for (const id of this.#members.keys()) this.tell(id, { type: 'install', wheels });
+    for (const id of this.#members.keys()) this.tell(id, { type: 'install', packages });
   }
 
   /** Ends all workers at once; none is started until a recipe comes. */

@@ -86,7 +86,7 @@ export class Session {
       tellFrame: this.#tellFrame,
       random: ports.random,
       equip: (recipe) => this.#crew.equip(recipe),
-      install: (recipe, wheels) => this.#crew.install(recipe, wheels),
+      install: (recipe, packages) => this.#crew.install(recipe, packages),
       onEnvironment: (fresh) => {
         this.#provided = fresh;
         ports.onEnvironment(fresh);

@@ -62,7 +62,7 @@ async function boot(recipe: Recipe, port: MessagePort): Promise<Boot> {
     version,
     interpreter: await compiled(runtime['pyodide.asm.wasm'] ?? ''),
     runtime: Object.fromEntries(named.filter(([name]) => name !== 'pyodide.asm.wasm')),
-    wheels: wheels.map(file),
+    packages: wheels.map(({ id, installDir }) => ({ bytes: file(id), installDir })),
     bundle: file(bundle),
     port,
   };

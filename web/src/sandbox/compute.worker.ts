@@ -27,7 +27,7 @@ async function start(boot: Boot): Promise<void> {
   step('interpreter');
   const pyodide = await startInterpreter(boot);
   step('packages');
-  installPackages(pyodide, boot.wheels);
+  installPackages(pyodide, boot.packages);
   step('library');
   const worker = startLibrary(pyodide, boot.bundle);
   step('confinement');
@@ -59,7 +59,7 @@ function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
     busy = true;
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       if (next.type === 'install') {
-        installPackages(pyodide, next.wheels);
+        installPackages(pyodide, next.packages);
         continue;
       }
       worker.receive(bytesOf(next.frame), next.blobs.map(bytesOf));

@@ -1,6 +1,6 @@
 // Boots one Pyodide release from bytes, without a network. In what is used here the releases are
 // the same. Nothing is resolved in the browser: the coordinator hands over a flat list of wheels.
-import type { Boot } from '../messages';
+import type { Boot, InstallDir, Package } from '../messages';
 import { serveFromMemory, withCompiled } from './confine';
 import { scope } from './scope';
 
@@ -50,10 +50,18 @@ export async function startInterpreter(boot: Boot): Promise<Pyodide> {
   );
 }
 
-/** Unpacks the wheels where Python looks for packages. */
-export function installPackages(pyodide: Pyodide, wheels: readonly ArrayBuffer[]): void {
-  const extractDir = String(pyodide.runPython('import sysconfig; sysconfig.get_path("purelib")'));
-  for (const wheel of wheels) pyodide.unpackArchive(wheel, 'wheel', { extractDir });
+/** Unpacks packages where Python, or the loader of shared libraries, looks for them. */
+export function installPackages(pyodide: Pyodide, packages: readonly Package[]): void {
+  const path = (name: string) =>
+    String(pyodide.runPython(`import sysconfig; sysconfig.get_path("${name}")`));
+  const folders: Readonly<Record<InstallDir, string>> = {
+    site: path('purelib'),
+    stdlib: path('stdlib'),
+    dynlib: '/usr/lib',
+  };
+  for (const { bytes, installDir } of packages) {
+    pyodide.unpackArchive(bytes, 'zip', { extractDir: folders[installDir] });
+  }
   pyodide.runPython('import importlib; importlib.invalidate_caches()');
 }
 
