@@ -81,10 +81,9 @@ $(ENVIRONMENT): pyproject.toml scripts/make_venv.sh scripts/find_python.sh
 	scripts/make_venv.sh "$$(PYTHON='$(PYTHON)' scripts/find_python.sh)" .venv dev
 	@touch $@
 
-# Not `npm ci`: that refuses a lock without the optional packages of every other platform.
 $(MODULES): web/package.json web/package-lock.json
 	@command -v npm >/dev/null || { echo "The page needs Node 20 or later: install it first" >&2; exit 1; }
-	cd web && npm install --no-save --no-audit --no-fund --loglevel=error
+	cd web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(PAGE): $(MODULES) $(PAGE_SOURCES)

@@ -1,7 +1,7 @@
 """Builds the page into the package before hatchling packs it.
 
     page is there and newer than web/   nothing to do: also the case of an sdist, which contains it
-    Node is there                       npm install && npm run build
+    Node is there                       npm ci && npm run build
     page is there, but older            packed as it is, with a warning
     otherwise                           an error that says what to install
 
@@ -36,7 +36,7 @@ class PageBuildHook(BuildHookInterface[Any]):
         npm = shutil.which("npm")
         if npm is not None:
             self.app.display_info("building the page with Node")
-            for command in (("install", "--no-save"), ("run", "build")):
+            for command in (("ci",), ("run", "build")):
                 subprocess.run([npm, *command], cwd=root / "web", check=True)  # noqa: S603  # fixed words
         elif is_built(root):
             self.app.display_warning(f"{_OUTPUT} is older than web/ and there is no npm: kept")
