@@ -47,6 +47,7 @@ class Weighted(Fit):
 class Colour(Enum):
     RED = "red"
     GREEN = 2
+    ROT = "red"  # noqa: PIE796 - an alias, on purpose
 
 
 class Level(IntEnum):

@@ -224,6 +224,17 @@ def test_hash_floods_are_refused_in_any_container(count: int) -> None:
                 encode(value)
 
 
+def test_numeric_keys_are_counted() -> None:
+    """Numbers as keys are counted even if they came packed, since their hashes can be chosen."""
+    encode(list(range(250_000)))
+    encode({f"{n}" for n in range(250_000)})
+
+    with pytest.raises(EncodeError, match="250,000 values"):
+        encode(set(range(250_000)))
+    with pytest.raises(DecodeError, match="250,000 values"):
+        decode(encode(dict.fromkeys(range(250_000)), limits=ROOMY))
+
+
 def test_ordinary_keys_are_no_flood() -> None:
     """Large sets of ordinary numbers, texts and tuples travel."""
     for value in (
