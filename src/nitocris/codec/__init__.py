@@ -12,7 +12,15 @@ from __future__ import annotations
 
 import struct
 
-from nitocris.codec import arrays, containers, dates, exceptions, pandas_frames, records, scalars
+from nitocris.codec import (
+    containers,
+    dates,
+    exceptions,
+    numpy_scalars,
+    pandas_frames,
+    records,
+    scalars,
+)
 from nitocris.codec.limits import DEFAULT_LIMITS, Limits
 from nitocris.codec.reachable import classes_reachable_from
 from nitocris.codec.refusals import explain, find_cycle
@@ -30,14 +38,14 @@ __all__ = [
     "is_registrable",
 ]
 
-KINDS = (scalars, dates, containers, records, arrays, pandas_frames, exceptions)
+KINDS = (scalars, dates, containers, records, numpy_scalars, pandas_frames, exceptions)
 """The modules that fill the tables of `wire` when they are imported."""
 
 # An exception may be a dataclass, and a registered class anything: they are asked in this order.
 FINDERS += [
     exceptions.find_encoder,
     records.find_encoder,
-    arrays.find_encoder,
+    numpy_scalars.find_encoder,
     pandas_frames.find_encoder,
 ]
 

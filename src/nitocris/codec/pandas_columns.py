@@ -14,11 +14,15 @@ the internal blocks, never Arrow.
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from nitocris.codec import tags
-from nitocris.codec.dates import read_zone, write_zone
 from nitocris.codec.hashes import pay_for_labels
+from nitocris.codec.pandas_zones import (
+    YEARS,
+    have_calendar_years,
+    read_pandas_zone,
+    write_pandas_zone,
+)
 from nitocris.codec.sequences import read_sequence, write_sequence
 from nitocris.codec.wire import Reader, UnencodableError, Writer, decodes
 from nitocris.errors import DecodeError
@@ -34,8 +38,6 @@ _COLUMN_BYTES = 1024
 _NUMPY_KINDS = "biufcmMO"
 _UNITS = ("s", "ms", "us", "ns")
 _CLOSED = ("right", "left", "both", "neither")
-
-YEARS = "zoned dates outside the years 1 to 9999"
 
 _NAN_FOR_MISSING = 1
 _DEFAULT_STORAGE, _PYTHON_STORAGE, _ARROW_STORAGE = range(0, 6, 2)
@@ -246,37 +248,6 @@ def _decode_zoned(reader: Reader) -> Any:
     if not have_calendar_years(ticks):
         reader.refuse(YEARS)
     return pd.DatetimeIndex(ticks).tz_localize("UTC").tz_convert(zone).array
-
-
-def have_calendar_years(ticks: Any) -> bool:
-    """Answer whether dates lie in the years of `datetime`, so that zones can be applied to them."""
-    import numpy as np
-
-    unit = np.datetime_data(ticks.dtype)[0]
-    if unit == "ns":  # 1677 to 2262
-        return True
-    numbers = ticks.view("i8")
-    # A day off, for whatever the zone's offset is.
-    first, last = np.array(["0001-01-02", "9999-12-30"], f"M8[{unit}]").view("i8")
-    is_missing = numbers == np.iinfo(np.int64).min
-    return bool(((numbers >= first) & (numbers <= last) | is_missing).all())
-
-
-def write_pandas_zone(writer: Writer, zone: Any) -> None:
-    """Append a zone; one of pytz's, which pandas 2 makes of a name, travels as its name."""
-    key = getattr(zone, "zone", None)
-    named = key is not None and type(zone).__module__.partition(".")[0] == "pytz"
-    writer.buffer.append(named)
-    write_zone(writer, ZoneInfo(str(key)) if named else zone)
-
-
-def read_pandas_zone(reader: Reader) -> Any:
-    """Take a zone, or the checked name of which this pandas makes its own kind of zone."""
-    named = reader.byte()
-    zone = read_zone(reader)
-    if named > 1 or (named and type(zone) is not ZoneInfo):
-        reader.refuse("a zone's name without a name")
-    return zone.key if named and type(zone) is ZoneInfo else zone
 
 
 def _write_intervals(writer: Writer, array: Any) -> None:

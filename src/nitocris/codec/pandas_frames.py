@@ -15,17 +15,19 @@ from typing import Any
 from nitocris.codec import tags
 from nitocris.codec.limits import VALUE_BYTES
 from nitocris.codec.pandas_columns import (
-    YEARS,
-    have_calendar_years,
     import_pandas,
     is_plain,
     read_column,
-    read_pandas_zone,
     write_array,
     write_column,
-    write_pandas_zone,
 )
 from nitocris.codec.pandas_labels import encode_index, encode_multi_index, encode_range_index
+from nitocris.codec.pandas_zones import (
+    YEARS,
+    have_calendar_years,
+    read_pandas_zone,
+    write_pandas_zone,
+)
 from nitocris.codec.wire import ENCODERS, Encoder, Reader, UnencodableError, Writer, decodes
 
 _SERIES_NODES = 40
