@@ -144,6 +144,8 @@ class Coordinator:
 
     def set_environment(self, environment: str | None) -> None:
         """Notes the hash of what browsers need from now on; None while it is being prepared."""
+        if environment == self._environment:
+            return
         self._environment = environment
         for number, worker in self._workers.items():
             if worker.is_browser:

@@ -83,12 +83,16 @@ class RemoteError(NitocrisError):
 
     Attributes:
         type_name: The remote type, such as `"ValueError"` or `"mymodule.MyError"`.
+        remote_text: What `str` gave for the remote exception.
+        remote_args: Its arguments, as far as they could travel.
         remote_traceback: The remote traceback, at most 64 KiB of text.
         remote_cause: The remote `__cause__` or visible `__context__`, if there was one.
         index: The index of the item in its map, once known.
     """
 
     type_name: str = ""
+    remote_text: str = ""
+    remote_args: tuple[object, ...] = ()
     remote_traceback: str = ""
     remote_cause: RemoteError | None = None
     index: int | None = None

@@ -23,27 +23,52 @@ from .pyodide_lock import Lock, find_lock
 logger = logging.getLogger("nitocris.provision")
 
 
+def prepare(title: str, folders: Sequence[Path], names: Sequence[str]) -> Environment:
+    """Gets the wheels of these packages, and describes the environment that they make; blocks.
+
+    Args:
+        title: What volunteers see.
+        folders: Where to look for wheels first.
+        names: Packages, with versions if need be.
+
+    Raises:
+        PackageError: One of them cannot be had.
+    """
+    lock = bundled_lock()
+    if lock is None or not names:
+        return Environment(title)
+    every = [*folders, *folders_from_environment()]
+    return Environment(title, resolve(names, lock=lock, folders=every))
+
+
+def bundled_lock() -> Lock | None:
+    """Returns what Pyodide has for this Python, or None if browsers cannot take part."""
+    if runtime() is None:
+        return None
+    return find_lock((sys.version_info.major, sys.version_info.minor))
+
+
 class Provision:
     """Resolves packages off the loop, and says when the environment changes.
 
     Args:
-        title: What volunteers see.
         packages: What the owner named.
-        folders: Where to look for wheels first.
+        lock: What there is for browsers, if they can take part.
+        prepare: Makes the environment of some packages; runs in a thread.
         announce: Called with the environment's hash, or None while it is unknown.
     """
 
     def __init__(
         self,
-        title: str,
         packages: Sequence[str],
-        folders: Sequence[Path],
+        lock: Lock | None,
+        prepare: Callable[[Sequence[str]], Environment],
         announce: Callable[[str | None], None],
     ) -> None:
-        self._title = title
-        self._folders = [*folders, *folders_from_environment()]
-        self._announce = announce
         self._names = tuple(packages)
+        self._lock = lock
+        self._prepare = prepare
+        self._announce = announce
         self._turn = asyncio.Lock()
         self._current: asyncio.Future[Environment] = asyncio.ensure_future(self._grow(self._names))
         self._growing: set[asyncio.Task[None]] = set()
@@ -61,31 +86,34 @@ class Provision:
     def add_modules(self, modules: Collection[str], warn: Callable[[str], None]) -> None:
         """Adds the packages that bring these modules, as far as Pyodide has them.
 
-        Until they are there, browsers are lent nothing.
+        Until they are there, browsers are lent nothing; if they cannot be had, until another map
+        needs no more than what is there.
 
         Args:
             modules: Top-level names of modules.
             warn: Called with a sentence when they cannot be had.
         """
-        lock = _lock()
-        if lock is None:
+        if self._lock is None:
             return
-        missing = _bringing(lock, modules) - set(self._names)
+        missing = _bringing(self._lock, modules) - set(self._names)
         if missing:
             self._announce(None)
-            task = asyncio.ensure_future(self._add(sorted(missing), warn))
-            self._growing.add(task)
-            task.add_done_callback(self._growing.discard)
+        task = asyncio.ensure_future(self._add(sorted(missing), warn))
+        self._growing.add(task)
+        task.add_done_callback(self._growing.discard)
 
     async def _add(self, missing: Sequence[str], warn: Callable[[str], None]) -> None:
         async with self._turn:
-            before = await asyncio.shield(self._current)
+            await asyncio.shield(self._current)
             names = tuple(dict.fromkeys((*self._names, *missing)))
+            if names == self._names:
+                self._announce((await self.ready()).sha256)
+                return
             try:
                 grown = await self._grow(names)
             except PackageError as error:
-                warn(f"browsers cannot take part in what needs {', '.join(missing)}: {error}")
-                self._announce(before.sha256)
+                # Browsers stay without chunks until a map comes that they can compute.
+                warn(f"browsers cannot take part in this map: {error}")
                 return
             self._names = names
             self._current = asyncio.get_running_loop().create_future()
@@ -96,15 +124,6 @@ class Provision:
         self._announce(environment.sha256)
         return environment
 
-    def _prepare(self, names: Sequence[str]) -> Environment:
-        """Gets the wheels; blocks."""
-        if not names:
-            return Environment(self._title)
-        lock = _lock()
-        if lock is None:
-            return Environment(self._title)
-        return Environment(self._title, resolve(names, lock=lock, folders=self._folders))
-
 
 def _bringing(lock: Lock, modules: Collection[str]) -> set[str]:
     return {
@@ -112,9 +131,3 @@ def _bringing(lock: Lock, modules: Collection[str]) -> set[str]:
         for package in lock.packages.values()
         if any(module in package.imports for module in modules)
     }
-
-
-def _lock() -> Lock | None:
-    if runtime() is None:
-        return None
-    return find_lock((sys.version_info.major, sys.version_info.minor))

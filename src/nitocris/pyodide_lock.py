@@ -93,7 +93,8 @@ class Lock:
             for package in self.packages.values()
             if any(module == brought.lower() for brought in package.imports)
         ]
-        known = [*more, *(each for each in self.packages if not each.endswith("-tests"))]
+        packages = (each for each in self.packages if not each.endswith("-tests"))
+        known = list(dict.fromkeys((*more, *packages)))
         alike = difflib.get_close_matches(canonicalize_name(name), known, n=3, cutoff=0.7)
         return bringing or alike
 

@@ -279,7 +279,7 @@ class Scheduler:
             first, last = chunk.start + chunk.done, chunk.start + chunk.count - 1
             items = f"item {first}" if first == last else f"one of the items {first} to {last}"
             error = WorkerLostError(
-                f"{items} failed on {chunk.failures} workers, the last time because of: {reason}. "
+                f"{items} failed {chunk.failures} times, the last time because of: {reason}. "
                 "Try it alone on this machine; if it only needs longer, "
                 "raise timeout_in_seconds or lower chunk_size."
             )

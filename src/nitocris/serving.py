@@ -12,13 +12,14 @@ import sys
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from . import links
 from .background import LoopThread
 from .coordinator import Coordinator
 from .errors import PortInUseError
-from .provision import Provision
+from .provision import Provision, bundled_lock, prepare
 from .server import Server
 
 WORKER_URL_VARIABLE = "NITOCRIS_WORKER_URL"
@@ -105,9 +106,9 @@ class Serving:
     async def _open(self) -> links.Access:
         self.coordinator = Coordinator()
         self._provision = Provision(
-            self._options.title,
             self._options.packages,
-            self._options.wheels,
+            bundled_lock(),
+            partial(prepare, self._options.title, self._options.wheels),
             self.coordinator.set_environment,
         )
         owner = links.this_owner()

@@ -438,6 +438,23 @@ def test_a_wheel_with_a_wrong_hash_is_one_clear_error_at_map(tmp_path: Path) -> 
         d.map(abs, [1])
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_workers_forget_what_a_map_has_brought() -> None:
+    """The function's data go with their map; a worker does not grow from map to map."""
+
+    def memory(_: int) -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    with Execution(local_workers=1) as d:
+        before = d.map(memory, [0])[0]
+        for step in range(4):
+            data = bytearray([step]) * 50_000_000
+            assert d.map(lambda x: data[x], [0], chunk_size=1) == [step]  # noqa: B023
+        after = d.map(memory, [0])[0]
+
+    assert after - before < 100_000_000
+
+
 def test_pickled_results_carry_anything_and_admit_no_volunteers() -> None:
     """The loud opt-out: any object comes back, and there is no link for strangers."""
     with Execution(results="pickle", local_workers=1) as d:

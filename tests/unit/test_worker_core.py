@@ -128,6 +128,16 @@ def test_an_item_that_cannot_be_encoded_fails_alone(bad: int) -> None:
     assert [result.final for result, _, _ in outcomes] == [False] * (len(outcomes) - 1) + [True]
 
 
+def test_the_culprit_inside_a_result_is_named_by_its_path() -> None:
+    """As the function returned it, without what the frame wraps around it."""
+    bench = Bench(lambda x: {"model": [x, iter("")]})
+
+    bench.send([1])
+
+    ((_, _, failure),) = bench.all()
+    assert "result['model'][1]" in str(failure)
+
+
 def test_a_function_that_cannot_be_loaded_fails_its_first_chunk() -> None:
     """A missing module is an error of the function, not of the worker."""
     bench = Bench(abs)

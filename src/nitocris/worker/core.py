@@ -161,11 +161,24 @@ def _results(
         text = f"{type(failure).__name__}, which cannot be shown: {problem}"
         return (yield from _results(chunk, offset, [], RuntimeError(text), registry))
     if len(values) == 1 and failure is None:
-        return (yield from _results(chunk, offset, [], problem, registry))
+        own = _told_alone(values[0], registry, problem)
+        return (yield from _results(chunk, offset, [], own, registry))
     half = (len(values) + 1) // 2
     if not (yield from _results(chunk, offset, values[:half], None, registry)):
         return False
     return (yield from _results(chunk, offset + half, values[half:], failure, registry, last=last))
+
+
+def _told_alone(
+    value: object, registry: codec.Registry | None, problem: EncodeError
+) -> EncodeError:
+    """Returns the problem with the path inside this one result, not inside the frame."""
+    if registry is not None:
+        try:
+            codec.encode(value, registry)
+        except EncodeError as error:
+            return error
+    return problem
 
 
 def _pickled(values: list[object]) -> bytes | None:

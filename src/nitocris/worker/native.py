@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import random
 import sys
@@ -21,7 +20,7 @@ import aiohttp
 from .. import protocol
 from ..errors import ProtocolError, RefusedError
 from ..links import parse_worker_url
-from ..protocol import Buffer
+from .blob_cache import BlobCache
 from .processes import ComputeProcess
 
 logger = logging.getLogger("nitocris.worker")
@@ -32,9 +31,11 @@ LONGEST_WAIT = 30.0
 
 
 @dataclass(slots=True, eq=False)
-class _Map:
+class _Work:
+    """A frame for a process, with the blobs that its header lists."""
+
     frame: bytes
-    blobs: list[Buffer]
+    blobs: list[bytes]
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +43,7 @@ class _Slot:
     """A place for one chunk at a time; its process is replaced when it dies."""
 
     process: ComputeProcess
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     known: set[int] = field(default_factory=set)
     lease: int | None = None
 
@@ -113,8 +115,6 @@ class _Session:
         socket: aiohttp.ClientWebSocketResponse,
         processes: int,
     ) -> None:
-        self._base = base
-        self._http = http
         self._socket = socket
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(processes, "nitocris-compute")
@@ -122,8 +122,10 @@ class _Session:
         self._free: asyncio.Queue[_Slot] = asyncio.Queue()
         for slot in self._slots:
             self._free.put_nowait(slot)
-        self._maps: dict[int, asyncio.Task[_Map]] = {}
+        self._blobs = BlobCache(http, base)
+        self._maps: dict[int, asyncio.Task[_Work]] = {}
         self._chunks: dict[int, asyncio.Task[None]] = {}
+        self._forgetting: set[asyncio.Task[None]] = set()
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self._writer = asyncio.create_task(self._write())
 
@@ -139,16 +141,17 @@ class _Session:
             case protocol.Cancel():
                 self._cancel(message.lease)
             case protocol.Forget():
-                self._forget(message.map)
+                self._forget(message.map, frame)
             case protocol.Refused():
                 raise RefusedError(message.message)
             case protocol.Welcome() | protocol.Pong():
                 pass
 
     async def close(self) -> None:
-        tasks = [self._writer, *self._maps.values(), *self._chunks.values()]
+        tasks = [self._writer, *self._maps.values(), *self._chunks.values(), *self._forgetting]
         for task in tasks:
             task.cancel()
+        await self._blobs.close()
         for slot in self._slots:
             slot.process.kill()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -163,20 +166,21 @@ class _Session:
             return
         slot = await self._free.get()
         slot.lease = chunk.lease
-        try:
-            if chunk.map not in slot.known:
-                await self._run(slot, current)
-                slot.known.add(chunk.map)
-            await self._run(slot, items)
-        except (EOFError, OSError):
-            cancelled = slot.lease is None
-            if not cancelled:
-                self._send(protocol.Failed(chunk.lease, _obituary(slot.process.exit_code)))
-            slot.process, slot.known = ComputeProcess(), set()
+        async with slot.turn:
+            try:
+                if chunk.map not in slot.known:
+                    await self._run(slot, current)
+                    slot.known.add(chunk.map)
+                await self._run(slot, items)
+            except (EOFError, OSError):
+                cancelled = slot.lease is None
+                if not cancelled:
+                    self._send(protocol.Failed(chunk.lease, _obituary(slot.process.exit_code)))
+                slot.process, slot.known = ComputeProcess(), set()
         slot.lease = None
         self._free.put_nowait(slot)
 
-    async def _run(self, slot: _Slot, what: _Map) -> None:
+    async def _run(self, slot: _Slot, what: _Work) -> None:
         def on_result(frame: bytes) -> None:
             self._loop.call_soon_threadsafe(self._outbox.put_nowait, frame)
 
@@ -185,16 +189,8 @@ class _Session:
             self._threads, process.run, what.frame, what.blobs, on_result
         )
 
-    async def _fetch(self, frame: bytes, blobs: tuple[str, ...]) -> _Map:
-        return _Map(frame, [await self._blob(blob) for blob in blobs])
-
-    async def _blob(self, blob: str) -> bytes:
-        async with self._http.get(f"{self._base}/blobs/{blob}") as response:
-            response.raise_for_status()
-            data = await response.read()
-        if hashlib.sha256(data).hexdigest() != blob:
-            raise ProtocolError(f"the blob {blob} arrived damaged")
-        return data
+    async def _fetch(self, frame: bytes, blobs: tuple[str, ...]) -> _Work:
+        return _Work(frame, await self._blobs.all(blobs))
 
     def _cancel(self, lease: int) -> None:
         for slot in self._slots:
@@ -205,9 +201,21 @@ class _Session:
         if task := self._chunks.get(lease):
             task.cancel()
 
-    def _forget(self, number: int) -> None:
-        if task := self._maps.pop(number, None):
-            task.cancel()
+    def _forget(self, number: int, frame: bytes) -> None:
+        if fetching := self._maps.pop(number, None):
+            fetching.cancel()
+        for slot in self._slots:
+            if number in slot.known:
+                task = asyncio.create_task(self._tell_to_forget(slot, number, frame))
+                self._forgetting.add(task)
+                task.add_done_callback(self._forgetting.discard)
+
+    async def _tell_to_forget(self, slot: _Slot, number: int, frame: bytes) -> None:
+        async with slot.turn:
+            if number in slot.known:  # else its process has been replaced meanwhile
+                slot.known.discard(number)
+                with contextlib.suppress(EOFError, OSError):
+                    await self._run(slot, _Work(frame, []))
 
     def _send(self, message: protocol.FromWorker) -> None:
         self._outbox.put_nowait(protocol.encode(message))
