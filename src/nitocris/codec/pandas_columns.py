@@ -13,6 +13,7 @@ the internal blocks, never Arrow.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from nitocris.codec import tags
@@ -43,6 +44,9 @@ _NAN_FOR_MISSING = 1
 _DEFAULT_STORAGE, _PYTHON_STORAGE, _ARROW_STORAGE = range(0, 6, 2)
 _STORAGES = {_DEFAULT_STORAGE: None, _PYTHON_STORAGE: "python", _ARROW_STORAGE: "pyarrow"}
 _PYARROW_NODES = 100
+
+
+_SIGNALING = "pandas cannot handle a column with a signaling NaN of Decimal"
 
 
 def import_pandas() -> Any:
@@ -84,6 +88,8 @@ def write_array(writer: Writer, owner: Any, array: Any) -> None:
     elif isinstance(
         array, (arrays.NumpyExtensionArray, arrays.DatetimeArray, arrays.TimedeltaArray)
     ) and is_plain(array.to_numpy()):
+        if holds_signaling(array.to_numpy()):
+            raise UnencodableError(owner, f"{_SIGNALING}; use Decimal('NaN') or None")
         writer.write(array.to_numpy())
     else:
         raise UnencodableError(owner, _remedy(array.dtype))
@@ -97,6 +103,8 @@ def read_column(reader: Reader) -> Any:
         array = reader.read()
         if not is_plain(array) or array.ndim != 1:  # type: ignore[attr-defined]
             reader.refuse("a column of data that pandas does not hold")
+        if holds_signaling(array):
+            reader.refuse(_SIGNALING)
         return array
     if tag not in _COLUMN_TAGS:
         reader.refuse(f"no column has the tag 0x{tag:02x}")
@@ -113,6 +121,13 @@ def is_plain(array: Any) -> bool:
     return dtype.kind not in "mM" or (
         np.datetime_data(dtype)[0] in _UNITS and np.datetime_data(dtype)[1] == 1
     )
+
+
+def holds_signaling(array: Any) -> bool:
+    """Answer whether there is a signaling NaN among objects: pandas cannot even show a column."""
+    if array.dtype != object:
+        return False
+    return any(type(each) is Decimal and each.is_snan() for each in array.flat)
 
 
 def _write_masked(writer: Writer, array: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
+import decimal
 import enum
 import functools
 import io
@@ -17,8 +18,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nitocris.codec import Registry, encode
-from nitocris.errors import EncodeError
+from nitocris.codec import Registry, decode, encode
+from nitocris.errors import DecodeError, EncodeError
 
 from .samples import REGISTRY, Fit, Point
 
@@ -270,3 +271,15 @@ def test_nothing_but_an_encode_error_is_raised() -> None:
         encode(Moody(), Registry([Moody]))
     with pytest.raises(EncodeError):
         encode([Moody()])
+
+
+def test_pandas_is_spared_what_it_cannot_show() -> None:
+    """A signaling NaN in a column is refused on both sides; alone it travels."""
+    signaling = decimal.Decimal("sNaN")
+    good = encode(pd.Series([decimal.Decimal("1234")], dtype=object))
+
+    with pytest.raises(EncodeError, match=r"signaling NaN.*Decimal\('NaN'\)"):
+        encode(pd.Series([signaling], dtype=object))
+    with pytest.raises(DecodeError, match="signaling NaN"):
+        decode(good.replace(b"1234", b"sNaN"))
+    assert repr(decode(encode(signaling))) == "Decimal('sNaN')"

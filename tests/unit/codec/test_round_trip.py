@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from datetime import UTC, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -225,12 +226,19 @@ def test_an_array_is_copied_once_each_way() -> None:
     assert len(data) < array.nbytes + 64
 
 
+def is_signaling(item: object) -> bool:
+    """A Decimal that pandas refuses to show."""
+    return isinstance(item, Decimal) and item.is_snan()
+
+
 columns = st.one_of(
     st.lists(st.integers(-(2**63), 2**63 - 1)),
     st.lists(st.floats()),
     st.lists(st.booleans()),
     st.lists(st.none() | st.text(st.characters(codec="utf-8"))),
-    st.lists(scalars).map(lambda items: pd.Series(items, dtype=object)),
+    st.lists(scalars.filter(lambda item: not is_signaling(item))).map(
+        lambda items: pd.Series(items, dtype=object)
+    ),
     st.lists(st.none() | st.integers(-100, 100)).map(lambda items: pd.array(items, dtype="Int8")),
     st.lists(st.none() | st.booleans()).map(lambda items: pd.array(items, dtype="boolean")),
     st.lists(st.none() | st.sampled_from("abc")).map(pd.Categorical),
