@@ -11,7 +11,9 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 MINORS = ((3, 11), (3, 12), (3, 13))
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,22 +23,25 @@ _VERSION = "import platform, sys; print(*sys.version_info[:2], platform.python_v
 
 def main() -> int:
     """Returns the exit status: that of the first Python whose tests fail."""
-    ran = [platform.python_version()]
+    found = {}
     for minor in MINORS:
         if minor == sys.version_info[:2]:
             continue
-        found = find(minor)
-        if found is None:
+        if interpreter := find(minor):
+            found[minor] = interpreter
+        else:
             print(f"Python {minor[0]}.{minor[1]} is not on this machine", flush=True)
-            continue
-        python, version = found
-        print(f"--- Python {version}", flush=True)
-        status = run_tests(python, minor)
+    # All at once: installing waits for the network, and browsers for themselves.
+    with ThreadPoolExecutor(max_workers=max(len(found), 1)) as pool:
+        runs = [pool.submit(run_tests, python, minor) for minor, (python, _) in found.items()]
+    for (_, version), run in zip(found.values(), runs, strict=True):
+        status, output = run.result()
+        print(f"--- Python {version}\n{output}", flush=True)
         if status:
             print(f"FAILED on Python {version}")
             return status
-        ran.append(version)
-    print(f"Tested on Python {', '.join(sorted(ran))}")
+    versions = [platform.python_version(), *(version for _, version in found.values())]
+    print(f"Tested on Python {', '.join(sorted(versions))}")
     return 0
 
 
@@ -61,19 +66,23 @@ def candidates(minor: tuple[int, int]) -> Iterator[str]:
     yield from (str(path) for path in installed.glob(f"{minor[0]}.{minor[1]}.*/bin/python"))
 
 
-def run_tests(python: str, minor: tuple[int, int]) -> int:
-    """Returns pytest's exit status."""
+def run_tests(python: str, minor: tuple[int, int]) -> tuple[int, str]:
+    """Returns the exit status of the first step that fails, or 0, and what was printed."""
     venv = ROOT / ".build" / f"venv-{minor[0]}.{minor[1]}"
     stamp = venv / "installed"
-    if not stamp.exists() or stamp.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
-        subprocess.run(["scripts/make_venv.sh", python, venv, "test"], cwd=ROOT, check=True)
-        stamp.touch()
     # The cache of the main environment stays as it is: --last-failed means something else there.
     pytest = [str(venv / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    unit = subprocess.run([*pytest, "tests/unit"], cwd=ROOT).returncode
-    if unit:
-        return unit
-    return subprocess.run([*pytest, "-m", "smoke", "tests/browser"], cwd=ROOT).returncode
+    steps = [[*pytest, "tests/unit"], [*pytest, "-m", "smoke", "tests/browser"]]
+    if not stamp.exists() or stamp.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
+        steps.insert(0, ["scripts/make_venv.sh", python, str(venv), "test"])
+    output = ""
+    for step in steps:
+        done = subprocess.run(step, cwd=ROOT, stdout=PIPE, stderr=STDOUT, text=True)
+        output += done.stdout
+        if done.returncode:
+            return done.returncode, output
+        stamp.touch()
+    return 0, output
 
 
 if __name__ == "__main__":

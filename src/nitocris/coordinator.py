@@ -200,6 +200,8 @@ class Coordinator:
             case protocol.Failed():
                 logger.info("worker %d lost lease %d: %s", number, message.lease, message.reason)
                 self._handle(ev.LeaseFailed(number, message.lease, message.reason))
+            case protocol.Cancelled():
+                self._handle(ev.LeaseCancelled(number, message.lease))
             case protocol.Capacity():
                 self.announce(number, message.capacity, message.environment)
             case protocol.Ping():

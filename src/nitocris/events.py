@@ -109,6 +109,14 @@ class ResultRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseCancelled:
+    """A worker has stopped computing what `Cancel` named; its place is free again."""
+
+    worker: int
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Nothing happened, but it is late enough for a lease to expire."""
 
@@ -124,6 +132,7 @@ Event: TypeAlias = (
     | ResultArrived
     | LeaseFailed
     | ResultRejected
+    | LeaseCancelled
     | TimePassed
 )
 
@@ -158,7 +167,7 @@ class Lend:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Tell a worker to stop computing a lease."""
+    """Tell a worker to stop computing a lease; its place stays taken until it has."""
 
     worker: int
     lease: int

@@ -83,6 +83,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The place of a cancelled lease is free again."""
+
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Are you there?"""
 
@@ -149,7 +156,7 @@ class Pong:
     """The answer to a ping."""
 
 
-FromWorker: TypeAlias = Hello | Capacity | Result | Failed | Ping
+FromWorker: TypeAlias = Hello | Capacity | Result | Failed | Cancelled | Ping
 FromCoordinator: TypeAlias = Welcome | Refused | Environment | Map | Chunk | Cancel | Forget | Pong
 Message: TypeAlias = FromWorker | FromCoordinator
 _M = TypeVar("_M", bound=Message)
@@ -159,6 +166,7 @@ FROM_WORKER: Mapping[str, type[FromWorker]] = {
     "capacity": Capacity,
     "result": Result,
     "failed": Failed,
+    "cancelled": Cancelled,
     "ping": Ping,
 }
 FROM_COORDINATOR: Mapping[str, type[FromCoordinator]] = {

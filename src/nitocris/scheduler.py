@@ -87,7 +87,13 @@ class _Worker:
     id: int
     capacity: int
     leases: set[int] = field(default_factory=set)
+    cancelling: set[int] = field(default_factory=set)
+    """Leases that it was told to stop and may still be busy with: each takes a place."""
     maps: set[int] = field(default_factory=set)
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.leases) + len(self.cancelling) < self.capacity
 
 
 @dataclass(slots=True, eq=False)
@@ -148,6 +154,10 @@ class Scheduler:
             case ev.ResultRejected():
                 if lease := self._lease_of(event.lease, event.worker):
                     self._reject(lease, event.reason)
+            case ev.LeaseCancelled():
+                if worker := self._workers.get(event.worker):
+                    worker.cancelling.discard(event.lease)
+                    self._mark(worker)
             case ev.TimePassed():
                 self._expire()
             case _:
@@ -181,7 +191,7 @@ class Scheduler:
 
     def _mark(self, worker: _Worker) -> None:
         """Keeps `_free` true after the worker's leases or capacity changed."""
-        if len(worker.leases) < worker.capacity:
+        if worker.has_room:
             self._free.setdefault(worker.id, worker)
         else:
             self._free.pop(worker.id, None)
@@ -243,6 +253,10 @@ class Scheduler:
         self._commands.append(ev.Release(chunk.map.id, chunk.payload))
         self._finish_if_done(chunk.map)
 
+    def _cancel(self, lease: _Lease) -> None:
+        self._commands.append(ev.Cancel(lease.worker.id, lease.id))
+        lease.worker.cancelling.add(lease.id)
+
     def _lease_of(self, lease_id: int, worker_id: int) -> _Lease | None:
         lease = self._leases.get(lease_id)
         return lease if lease and lease.worker.id == worker_id else None
@@ -267,7 +281,7 @@ class Scheduler:
         while (deadline := self.next_deadline()) is not None and deadline <= self._now:
             _, lease_id = heapq.heappop(self._deadlines)
             lease = self._leases[lease_id]
-            self._commands.append(ev.Cancel(lease.worker.id, lease_id))
+            self._cancel(lease)
             self._fail_lease(lease, f"no result within {lease.chunk.map.timeout:g} s")
 
     def _fail_lease(self, lease: _Lease, reason: str) -> None:
@@ -299,7 +313,7 @@ class Scheduler:
         for chunk in current.chunks.values():
             if chunk.lease is not None:
                 lease = self._leases[chunk.lease]
-                self._commands.append(ev.Cancel(lease.worker.id, lease.id))
+                self._cancel(lease)
                 self._drop(lease)
         for worker_id in current.workers:
             self._workers[worker_id].maps.discard(current.id)
@@ -367,7 +381,8 @@ class Scheduler:
         """Raises AssertionError where the books do not agree; for tests."""
         assert self._capacity == sum(worker.capacity for worker in self._workers.values())
         for worker in self._workers.values():
-            assert (worker.id in self._free) == (len(worker.leases) < worker.capacity)
+            assert (worker.id in self._free) == worker.has_room
+            assert not worker.leases & worker.cancelling
             assert all(self._leases[lease].worker is worker for lease in worker.leases)
         for lease in self._leases.values():
             assert lease.chunk.lease == lease.id

@@ -24,6 +24,7 @@ FRAMES: dict[str, tuple[protocol.Message, bytes]] = {
     "result": (protocol.Result(7, 10, 2, True), b"\x01values"),
     "result_partial": (protocol.Result(2**53 - 1, 0, 1, False), bytes(range(256))),
     "failed": (protocol.Failed(7, "memory ran out"), b""),
+    "cancelled": (protocol.Cancelled(7), b""),
     "ping": (protocol.Ping(), b""),
     "welcome": (protocol.Welcome(1, 12, "cd" * 32), b""),
     "refused": (protocol.Refused("token", "This link is not valid (any more)."), b""),

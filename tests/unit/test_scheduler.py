@@ -30,6 +30,8 @@ class Bench:
         self.progress: dict[int, int] = {}
         self.known: dict[int, set[int]] = {}
         self.commands: list[ev.Command] = []
+        self.obedient = True
+        """Whether workers answer a cancel at once."""
 
     def tell(self, event: ev.Event) -> list[ev.Command]:
         """Handles an event, and answers all demands that follow from it."""
@@ -70,7 +72,11 @@ class Bench:
         return self.tell(ev.ResultArrived(lent.worker, lease, offset, values, None, final))
 
     def of(self, kind: type[Any], commands: list[ev.Command] | None = None) -> list[Any]:
-        return [each for each in commands or self.commands if isinstance(each, kind)]
+        return [
+            each
+            for each in (self.commands if commands is None else commands)
+            if isinstance(each, kind)
+        ]
 
     def _note(self, command: ev.Command) -> ev.Event | None:
         match command:
@@ -90,6 +96,8 @@ class Bench:
                 self.progress[command.lease] = command.skip
             case ev.Cancel():
                 self.leases.pop(command.lease, None)
+                if self.obedient:
+                    return ev.LeaseCancelled(command.worker, command.lease)
             case ev.Forget():
                 self.known[command.worker].discard(command.map)
             case ev.Deliver():
@@ -180,6 +188,23 @@ def test_a_lease_expires_after_the_timeout_without_results() -> None:
 
     assert bench.of(ev.Cancel, commands) == [ev.Cancel(1, 1)]
     assert [lend.worker for lend in bench.of(ev.Lend, commands)] == [2]
+
+
+def test_a_cancelled_place_is_free_when_its_worker_says_so() -> None:
+    """Nothing is lent to a place that may still be busy with what was cancelled."""
+    bench = Bench()
+    bench.obedient = False
+    bench.join(1)
+    bench.start(1, 1)
+    bench.now = TIMEOUT
+
+    expired = bench.tell(ev.TimePassed())
+    unknown = bench.tell(ev.LeaseCancelled(1, 99))
+    freed = bench.tell(ev.LeaseCancelled(1, 1))
+
+    assert bench.of(ev.Cancel, expired) == [ev.Cancel(1, 1)]
+    assert bench.of(ev.Lend, [*expired, *unknown]) == []
+    assert [lend.worker for lend in bench.of(ev.Lend, freed)] == [1]
 
 
 def test_results_renew_a_lease() -> None:

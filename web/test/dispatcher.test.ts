@@ -142,7 +142,7 @@ describe('the dispatcher', () => {
   });
 
   it('drops a cancelled chunk that is still queued', async () => {
-    const { dispatcher, introduce, chunk, receive, kinds } = setUp([1]);
+    const { dispatcher, introduce, chunk, receive, kinds, sent } = setUp([1]);
     await introduce();
     await chunk(10);
     await chunk(11);
@@ -151,6 +151,7 @@ describe('the dispatcher', () => {
     dispatcher.done(1);
 
     expect(kinds(1)).toEqual(['inform', 'compute']);
+    expect(sent).toEqual([{ type: 'cancelled', lease: 11 }]);
   });
 
   it('asks a worker to stop a cancelled chunk and forwards nothing of it', async () => {
@@ -176,9 +177,30 @@ describe('the dispatcher', () => {
     await chunk(10);
 
     await receive({ type: 'cancel', lease: 10 });
+    expect(sent).toEqual([]);
     vi.advanceTimersByTime(GRACE_MS);
 
     expect(replaced).toEqual([1]);
+    expect(sent).toEqual([{ type: 'cancelled', lease: 10 }]);
+  });
+
+  it('answers a cancel for a lease that is over', async () => {
+    const { receive, sent } = setUp([1]);
+
+    await receive({ type: 'cancel', lease: 99 });
+
+    expect(sent).toEqual([{ type: 'cancelled', lease: 99 }]);
+  });
+
+  it('tells a new connection nothing of what the lost one cancelled', async () => {
+    const { dispatcher, introduce, chunk, receive, sent } = setUp([1]);
+    await introduce();
+    await chunk(10);
+    await receive({ type: 'cancel', lease: 10 });
+
+    dispatcher.disconnected();
+    dispatcher.done(1);
+
     expect(sent).toEqual([]);
   });
 

@@ -33,6 +33,7 @@ const FROM_PAGE = [
   'result',
   'result_partial',
   'failed',
+  'cancelled',
   'ping',
 ];
 const INWARDS = new Set(['welcome', 'refused', 'environment', 'map', 'chunk', 'cancel', 'forget']);

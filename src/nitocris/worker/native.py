@@ -173,10 +173,11 @@ class _Session:
                     slot.known.add(chunk.map)
                 await self._run(slot, items)
             except (EOFError, OSError):
-                cancelled = slot.lease is None
-                if not cancelled:
-                    self._send(protocol.Failed(chunk.lease, _obituary(slot.process.exit_code)))
+                answer: protocol.FromWorker = protocol.Cancelled(chunk.lease)
+                if slot.lease is not None:
+                    answer = protocol.Failed(chunk.lease, _obituary(slot.process.exit_code))
                 slot.process, slot.known = ComputeProcess(), set()
+                self._send(answer)
         slot.lease = None
         self._free.put_nowait(slot)
 
@@ -197,9 +198,10 @@ class _Session:
             if slot.lease == lease:
                 slot.lease = None
                 slot.process.kill()
-                return
+                return  # `_compute` says when the place is free again
         if task := self._chunks.get(lease):
             task.cancel()
+        self._send(protocol.Cancelled(lease))
 
     def _forget(self, number: int, frame: bytes) -> None:
         if fetching := self._maps.pop(number, None):

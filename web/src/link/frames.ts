@@ -43,6 +43,7 @@ export type FromWorker =
       readonly final: boolean;
     }
   | { readonly type: 'failed'; readonly lease: number; readonly reason: string }
+  | { readonly type: 'cancelled'; readonly lease: number }
   | { readonly type: 'ping' };
 
 export type Chunk = Extract<FromCoordinator, { type: 'chunk' }>;

@@ -49,6 +49,8 @@ interface Run {
   readonly chunk: Chunk;
   readonly since: number;
   unwanted: boolean;
+  /** Whether the coordinator waits to hear that this lease's place is free again. */
+  awaited: boolean;
   grace?: ReturnType<typeof setTimeout>;
 }
 
@@ -103,7 +105,11 @@ export class Dispatcher {
   disconnected(): void {
     this.#queue.clear();
     this.#maps.clear();
-    for (const [worker, run] of this.#runs) this.#unwant(worker, run);
+    for (const [worker, run] of this.#runs) {
+      // The next connection has leases of its own, under the same numbers.
+      run.awaited = false;
+      this.#unwant(worker, run);
+    }
   }
 
   left(worker: number, reason: string): void {
@@ -152,7 +158,7 @@ export class Dispatcher {
       this.#ports.tell(worker, { type: 'inform', frame: map.frame, blobs: loaded.map });
     }
     this.#ports.tell(worker, { type: 'compute', frame, blobs: loaded.chunk }, [frame]);
-    this.#runs.set(worker, { chunk, since: this.#now(), unwanted: false });
+    this.#runs.set(worker, { chunk, since: this.#now(), unwanted: false, awaited: false });
     this.#ports.onChange();
   }
 
@@ -182,9 +188,11 @@ export class Dispatcher {
 
   #cancel(lease: number): void {
     this.#queue.delete(lease);
-    for (const [worker, run] of this.#runs) {
-      if (run.chunk.lease === lease) this.#unwant(worker, run);
-    }
+    const running = [...this.#runs].find(([, { chunk }]) => chunk.lease === lease);
+    if (!running) return this.#ports.send({ type: 'cancelled', lease });
+    const [worker, run] = running;
+    run.awaited = true;
+    this.#unwant(worker, run);
   }
 
   #forget(map: number, frame: ArrayBuffer): void {
@@ -209,8 +217,10 @@ export class Dispatcher {
   }
 
   #over(worker: number): void {
-    clearTimeout(this.#runs.get(worker)?.grace);
+    const run = this.#runs.get(worker);
+    clearTimeout(run?.grace);
     this.#runs.delete(worker);
+    if (run?.awaited) this.#ports.send({ type: 'cancelled', lease: run.chunk.lease });
     this.#ports.onChange();
     this.pump();
   }
