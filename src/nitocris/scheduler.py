@@ -12,12 +12,10 @@ chunk that is lent anew skips it.  Work per event does not depend on the number 
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import assert_never
 
 from . import events as ev
+from .books import Chunk, ChunkState, Lease, Map, Worker
 from .chunking import Pace, next_count
 from .errors import WorkerLostError
 
@@ -28,93 +26,15 @@ LOOKAHEAD = 1
 """Chunks of each map that wait, encoded, for a worker to become free."""
 
 
-class ChunkState(Enum):
-    """Where a chunk is."""
-
-    QUEUED = "queued"
-    LEASED = "leased"
-    DONE = "done"
-
-
-_TRANSITIONS = {
-    (ChunkState.QUEUED, ChunkState.LEASED),
-    (ChunkState.LEASED, ChunkState.QUEUED),
-    (ChunkState.LEASED, ChunkState.DONE),
-}
-
-
-class InvalidTransition(AssertionError):
-    """A bug in the scheduler: a chunk cannot go from one state to the other."""
-
-
-@dataclass(slots=True, eq=False)
-class _Chunk:
-    map: _Map
-    start: int
-    count: int
-    payload: object
-    state: ChunkState = ChunkState.QUEUED
-    done: int = 0
-    failures: int = 0
-    lease: int | None = None
-
-    def become(self, state: ChunkState) -> None:
-        if (self.state, state) not in _TRANSITIONS:
-            where = f"chunk {self.start} of map {self.map.id}"
-            raise InvalidTransition(f"{where} is {self.state.value}, cannot become {state.value}")
-        self.state = state
-
-
-@dataclass(slots=True, eq=False)
-class _Map:
-    id: int
-    total: int | None
-    chunk_size: int | None
-    timeout: float
-    arrived: int = 0
-    demanded: bool = False
-    ended: bool = False
-    delivered: int = 0
-    queue: deque[_Chunk] = field(default_factory=deque)
-    chunks: dict[int, _Chunk] = field(default_factory=dict)
-    """Those queued or leased, by the index of their first item."""
-    workers: dict[int, Pace] = field(default_factory=dict)
-    """Those that know the function."""
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    id: int
-    capacity: int
-    leases: set[int] = field(default_factory=set)
-    cancelling: set[int] = field(default_factory=set)
-    """Leases that it was told to stop and may still be busy with: each takes a place."""
-    maps: set[int] = field(default_factory=set)
-
-    @property
-    def has_room(self) -> bool:
-        return len(self.leases) + len(self.cancelling) < self.capacity
-
-
-@dataclass(slots=True, eq=False)
-class _Lease:
-    id: int
-    worker: _Worker
-    chunk: _Chunk
-    since: float
-    deadline: float
-    skip: int
-
-
 class Scheduler:
     """Lends chunks to workers until every item of every map has exactly one result."""
 
     def __init__(self) -> None:
-        self._workers: dict[int, _Worker] = {}
-        self._free: dict[int, _Worker] = {}
+        self._workers: dict[int, Worker] = {}
+        self._free: dict[int, Worker] = {}
         """Workers with a free place, the longest idle first (a dict keeps its order)."""
-        self._maps: dict[int, _Map] = {}
-        self._leases: dict[int, _Lease] = {}
+        self._maps: dict[int, Map] = {}
+        self._leases: dict[int, Lease] = {}
         self._deadlines: list[tuple[float, int]] = []
         self._capacity = 0
         self._next_lease = 1
@@ -126,7 +46,7 @@ class Scheduler:
         self._now = now
         match event:
             case ev.WorkerJoined():
-                self._workers[event.worker] = _Worker(event.worker, 0)
+                self._workers[event.worker] = Worker(event.worker, 0)
                 self._resize(self._workers[event.worker], event.capacity)
             case ev.WorkerResized():
                 if worker := self._workers.get(event.worker):
@@ -134,9 +54,7 @@ class Scheduler:
             case ev.WorkerLeft():
                 self._leave(event.worker)
             case ev.MapStarted():
-                self._maps[event.map] = _Map(
-                    event.map, event.total, event.chunk_size, event.timeout
-                )
+                self._maps[event.map] = Map(event.map, event.total, event.chunk_size, event.timeout)
             case ev.ChunkArrived():
                 self._arrive(event)
             case ev.InputEnded():
@@ -184,12 +102,12 @@ class Scheduler:
                 heapq.heappush(self._deadlines, (lease.deadline, lease_id))
         return None
 
-    def _resize(self, worker: _Worker, capacity: int) -> None:
+    def _resize(self, worker: Worker, capacity: int) -> None:
         self._capacity += capacity - worker.capacity
         worker.capacity = capacity
         self._mark(worker)
 
-    def _mark(self, worker: _Worker) -> None:
+    def _mark(self, worker: Worker) -> None:
         """Keeps `_free` true after the worker's leases or capacity changed."""
         if worker.has_room:
             self._free.setdefault(worker.id, worker)
@@ -211,7 +129,7 @@ class Scheduler:
         current = self._maps.get(event.map)
         if current is None:
             return
-        chunk = _Chunk(current, event.start, event.count, event.payload)
+        chunk = Chunk(current, event.start, event.count, event.payload)
         current.demanded = False
         current.arrived += event.count
         current.chunks[chunk.start] = chunk
@@ -243,7 +161,7 @@ class Scheduler:
         else:
             lease.deadline = self._now + chunk.map.timeout
 
-    def _complete(self, lease: _Lease) -> None:
+    def _complete(self, lease: Lease) -> None:
         chunk = lease.chunk
         pace = chunk.map.workers[lease.worker.id]
         pace.learn(chunk.count - lease.skip, self._now - lease.since)
@@ -253,26 +171,26 @@ class Scheduler:
         self._commands.append(ev.Release(chunk.map.id, chunk.payload))
         self._finish_if_done(chunk.map)
 
-    def _cancel(self, lease: _Lease) -> None:
+    def _cancel(self, lease: Lease) -> None:
         self._commands.append(ev.Cancel(lease.worker.id, lease.id))
         lease.worker.cancelling.add(lease.id)
 
-    def _lease_of(self, lease_id: int, worker_id: int) -> _Lease | None:
+    def _lease_of(self, lease_id: int, worker_id: int) -> Lease | None:
         lease = self._leases.get(lease_id)
         return lease if lease and lease.worker.id == worker_id else None
 
-    def _reject(self, lease: _Lease, reason: str) -> None:
+    def _reject(self, lease: Lease, reason: str) -> None:
         self._commands.append(ev.Blame(lease.worker.id, reason))
         self._drop(lease)
         self._requeue(lease.chunk)
 
-    def _drop(self, lease: _Lease) -> None:
+    def _drop(self, lease: Lease) -> None:
         del self._leases[lease.id]
         lease.chunk.lease = None
         lease.worker.leases.discard(lease.id)
         self._mark(lease.worker)
 
-    def _requeue(self, chunk: _Chunk) -> None:
+    def _requeue(self, chunk: Chunk) -> None:
         chunk.lease = None
         chunk.become(ChunkState.QUEUED)
         chunk.map.queue.appendleft(chunk)
@@ -284,7 +202,7 @@ class Scheduler:
             self._cancel(lease)
             self._fail_lease(lease, f"no result within {lease.chunk.map.timeout:g} s")
 
-    def _fail_lease(self, lease: _Lease, reason: str) -> None:
+    def _fail_lease(self, lease: Lease, reason: str) -> None:
         chunk = lease.chunk
         self._drop(lease)
         self._requeue(chunk)
@@ -299,16 +217,16 @@ class Scheduler:
             )
             self._fail_map(chunk.map, first, error)
 
-    def _fail_map(self, current: _Map, index: int, error: Exception) -> None:
+    def _fail_map(self, current: Map, index: int, error: Exception) -> None:
         self._end(current)
         self._commands.append(ev.Fail(current.id, index, error))
 
-    def _finish_if_done(self, current: _Map) -> None:
+    def _finish_if_done(self, current: Map) -> None:
         if current.ended and not current.chunks:
             self._end(current)
             self._commands.append(ev.Finish(current.id))
 
-    def _end(self, current: _Map) -> None:
+    def _end(self, current: Map) -> None:
         del self._maps[current.id]
         for chunk in current.chunks.values():
             if chunk.lease is not None:
@@ -325,7 +243,7 @@ class Scheduler:
             worker = next(iter(self._free.values()))
             chunk = current.queue.popleft()
             chunk.become(ChunkState.LEASED)
-            lease = _Lease(
+            lease = Lease(
                 self._next_lease,
                 worker,
                 chunk,
@@ -360,7 +278,7 @@ class Scheduler:
             current.demanded = True
             self._commands.append(ev.Demand(current.id, self._next_count(current)))
 
-    def _next_count(self, current: _Map) -> int:
+    def _next_count(self, current: Map) -> int:
         if current.chunk_size is not None:
             return current.chunk_size
         remaining = None if current.total is None else max(current.total - current.arrived, 0)
@@ -370,7 +288,7 @@ class Scheduler:
         pace = None if worker is None else current.workers[worker]
         return next_count(pace, remaining, self._capacity)
 
-    def _next_queued(self) -> _Map | None:
+    def _next_queued(self) -> Map | None:
         """Returns a map with a queued chunk, and puts it last in line."""
         current = next((each for each in self._maps.values() if each.queue), None)
         if current is not None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nitocris import events as ev
+from nitocris.books import Chunk, ChunkState, InvalidTransition, Map
 from nitocris.errors import RemoteError, WorkerLostError
-from nitocris.scheduler import ChunkState, InvalidTransition, Scheduler, _Chunk, _Map
+from nitocris.scheduler import Scheduler
 
 TIMEOUT = 100.0
 
@@ -367,7 +368,7 @@ def test_a_smaller_capacity_lends_no_more_but_takes_nothing_back() -> None:
 
 def test_an_impossible_transition_tells_its_story() -> None:
     """A bug in the scheduler names the chunk and both states."""
-    chunk = _Chunk(_Map(1, None, None, TIMEOUT), 5, 1, None)
+    chunk = Chunk(Map(1, None, None, TIMEOUT), 5, 1, None)
 
     with pytest.raises(InvalidTransition, match="chunk 5 of map 1 is queued, cannot become done"):
         chunk.become(ChunkState.DONE)
