@@ -40,6 +40,16 @@ def test_squares(execution: DistributedExecution, volunteer: Open) -> None:
     assert page.errors == []
 
 
+def test_the_link_works_without_https(volunteer: Open) -> None:
+    """On a plain address of the network, where browsers offer pages no cryptography of theirs."""
+    with DistributedExecution(progress=False) as d:
+        page = volunteer(d.url)
+        page.start()
+
+        assert d.map(lambda x: x * x, range(5)) == [0, 1, 4, 9, 16]
+    assert page.errors == []
+
+
 def test_the_nth_prime_over_100_items(execution: DistributedExecution, volunteer: Open) -> None:
     """The paper's CPU-heavy workload."""
     volunteer(execution.url).start()
