@@ -105,7 +105,7 @@ def clean(text: str) -> str:
 @cache
 def _class_for(name: str) -> type[RemoteError]:
     base = _BASES[name]
-    body = {"__module__": __name__, "__str__": _str, "__reduce__": _reduce}
+    body = {"__module__": "nitocris", "__str__": _str, "__reduce__": _reduce}
     # In this order, as the first base's __new__ is used: MemoryError has its own.
     return type(f"Remote{base.__name__}", (base, RemoteError), body)
 
