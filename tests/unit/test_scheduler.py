@@ -40,6 +40,7 @@ class Bench:
         waiting: list[ev.Event] = [event]
         while waiting:
             commands = self.scheduler.handle(waiting.pop(0), self.now)
+            self.scheduler.check_invariants()
             told += commands
             for command in commands:
                 answer = self._note(command)
