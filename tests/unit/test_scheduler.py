@@ -178,6 +178,24 @@ def test_what_came_back_is_not_computed_again() -> None:
     assert bench.results[1] == squares(10)
 
 
+def test_the_pace_is_that_of_the_items_a_worker_computed() -> None:
+    """Whoever finishes another's chunk is not taken for faster than it is."""
+    bench = Bench()
+    bench.join(1)
+    bench.start(1, 1000)
+    while max(lend.count for lend in bench.leases.values()) < 4:
+        bench.answer(max(bench.leases))
+    bench.answer(max(bench.leases), count=3)
+    bench.tell(ev.WorkerLeft(1))
+    bench.join(2)
+    again = bench.of(ev.Lend)[-1]
+
+    commands = bench.answer(again.lease)
+
+    assert again.skip == 3
+    assert [demand.count for demand in bench.of(ev.Demand, commands)] == [2]
+
+
 def test_a_lease_expires_after_the_timeout_without_results() -> None:
     """A hung worker is told to stop and its chunk goes elsewhere."""
     bench = Bench()
