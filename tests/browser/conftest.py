@@ -33,7 +33,8 @@ _ARGUMENTS = [
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests; each page has a context of its own."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    names = ("chromium", "chromium-browser", "google-chrome")  # as in scripts/ensure_chromium.sh
+    executable = next(filter(None, map(shutil.which, names)), None)
     assert executable, "no Chromium: run scripts/ensure_chromium.sh"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
