@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -71,6 +72,8 @@ class DistributedExecution:
     ) -> None:
         if isinstance(packages, str):
             raise ConfigurationError(f"packages must be a list, such as [{packages!r}]")
+        if isinstance(wheels, str | os.PathLike):
+            raise ConfigurationError(f"wheels must be a list of folders, such as [{wheels!r}]")
         if results not in ("safe", "pickle"):
             raise ConfigurationError(f"results={results!r} is not known; use 'safe' or 'pickle'")
         self._timeout = _check_timeout(timeout_in_seconds)
@@ -90,6 +93,7 @@ class DistributedExecution:
         self._classes: tuple[type, ...] = ()
         self._serving: Serving | None = None
         self._closed = False
+        self._starting = threading.Lock()
 
     def __enter__(self) -> Self:
         self._start()
@@ -104,8 +108,10 @@ class DistributedExecution:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else self._serving.url if self._serving else "not started"
-        return f"<DistributedExecution {state}>"
+        # Without the fragments: they are the tokens, and this may end up in a log.
+        serving = self._serving
+        running = serving.worker_url.partition("/worker#")[0] if serving else "not started"
+        return f"<DistributedExecution {'closed' if self._closed else running}>"
 
     @property
     def url(self) -> str:
@@ -201,19 +207,21 @@ class DistributedExecution:
 
     def close(self) -> None:
         """Sends the workers away and ends all threads, processes and ports; may be repeated."""
-        self._closed = True
-        if self._serving:
-            self._serving.stop()
-            self._serving = None
+        with self._starting:
+            self._closed = True
+            serving, self._serving = self._serving, None
+        if serving:
+            serving.stop()
 
     def _start(self) -> Serving:
-        if self._closed:
-            raise ClosedError("this execution is closed; create another DistributedExecution")
-        if self._serving is None:
-            self._serving = Serving(self._options)
-            self._finalizer = weakref.finalize(self, self._serving.stop)
-            say(_invitation(self._serving), wanted=self._progress)
-        return self._serving
+        with self._starting:
+            if self._closed:
+                raise ClosedError("this execution is closed; create another DistributedExecution")
+            if self._serving is None:
+                self._serving = Serving(self._options)
+                weakref.finalize(self, self._serving.stop)
+                say(_invitation(self._serving), wanted=self._progress)
+            return self._serving
 
 
 def _invitation(serving: Serving) -> str:

@@ -72,9 +72,9 @@ def run_map(
     )
     try:
         with Progress(total, wanted=progress) as bar:
-            owner = _Owner(serving, number, zip(*iterables, strict=False), inbox, bar)
-            owner.examined = function if examine else None
-            return owner.results()
+            items = zip(*iterables, strict=False)
+            examined = function if examine else None
+            return _Owner(serving, number, items, inbox, bar, examined).results()
     finally:
         if serving.loop.alive:
             serving.loop.call(serving.coordinator.cancel_map, number)
@@ -90,6 +90,7 @@ class _Owner:
         items: Iterator[tuple[Any, ...]],
         inbox: queue.SimpleQueue[ToOwner],
         bar: Progress,
+        examined: Callable[..., Any] | None,
     ) -> None:
         self._serving = serving
         self._number = number
@@ -98,7 +99,7 @@ class _Owner:
         self._bar = bar
         self._lonely = 0.0
         self._results: list[Any] = []
-        self.examined: Callable[..., Any] | None = None
+        self._examined = examined
         """The function, as long as nobody has looked which packages it needs."""
 
     def results(self) -> list[Any]:
@@ -147,9 +148,9 @@ class _Owner:
             return
         self._results.extend([None] * len(items))
         shipment = encode_items(items, start)
-        if self.examined:
-            serving.add_modules(modules_used_by(self.examined, items), self._warn)
-            self.examined = None
+        if self._examined:
+            serving.add_modules(modules_used_by(self._examined, items), self._warn)
+            self._examined = None
         serving.loop.call(serving.coordinator.supply, self._number, start, len(items), shipment)
 
     def _warn(self, text: str) -> None:

@@ -24,7 +24,7 @@ from .bundle import worker_bundle
 from .connection import Connection
 from .coordinator import Coordinator
 from .environment import PAGE, Environment, runtimes
-from .errors import PackageError, PortInUseError, ProtocolError
+from .errors import ConfigurationError, PackageError, PortInUseError, ProtocolError
 from .guards import Guards, add_headers, bearer, machine_names, same_token
 from .links import Access
 
@@ -80,25 +80,20 @@ class Server:
 
         Raises:
             PortInUseError: Somebody else listens there.
+            ConfigurationError: This machine does not have that address.
         """
         app = web.Application(middlewares=[self._guards.middleware()])
         app.on_response_prepare.append(add_headers)
         app.add_routes(self._routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        for each in (port, further_port):
-            if each is None or (each == port and each is further_port):
-                continue
+        further = [] if further_port in (None, port) else [further_port]
+        for each in [port, *further]:
             try:
                 await web.TCPSite(self._runner, host, each).start()
             except OSError as error:
                 await self._runner.cleanup()
-                if error.errno == errno.EADDRINUSE:
-                    raise PortInUseError(
-                        f"port {each} is in use; close the other program or choose another port "
-                        "with server_port= (0 takes any free one)"
-                    ) from None
-                raise
+                raise _explained(error, host, each) from error
         return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
@@ -258,6 +253,18 @@ class Server:
         connection.send(refused)
         connection.close(protocol.CLOSE_REFUSED, refused.code)
         return None
+
+
+def _explained(error: OSError, host: str, port: int) -> Exception:
+    if error.errno == errno.EADDRINUSE:
+        return PortInUseError(
+            f"port {port} is in use; close the other program or choose another port with "
+            "server_port= or websocket_port= (0 takes any free one)"
+        )
+    return ConfigurationError(
+        f"cannot listen on host={host!r}, port {port}: {error.strerror or error}; "
+        "host='0.0.0.0' takes all addresses of this machine, '127.0.0.1' none but itself"
+    )
 
 
 def _page_policy(request: web.Request) -> str:

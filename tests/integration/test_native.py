@@ -8,6 +8,7 @@ import enum
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -335,6 +336,7 @@ def test_a_wrong_call_is_a_clear_error_and_loses_nothing(
         ({"local_workers": -1}, "local_workers"),
         ({"public_url": "example.org"}, "https://example.org"),
         ({"results": "fast"}, "'fast'"),
+        ({"wheels": "folder"}, r"wheels must be a list.*\['folder'\]"),
     ],
 )
 def test_a_wrong_option_is_a_clear_error(options: dict[str, Any], says: str) -> None:
@@ -391,6 +393,45 @@ def test_a_taken_port_is_a_clear_error() -> None:
         port = int(first.url.rpartition(":")[2].partition("/")[0])
         with pytest.raises(PortInUseError, match=f"port {port} is in use"):
             Execution(server_port=port).__enter__()
+
+
+def test_both_of_the_paper_s_ports_may_be_the_same() -> None:
+    """One port serves page and WebSocket, whichever option names it."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+
+    with Execution(server_port=port, websocket_port=port, local_workers=1) as d:
+        assert f":{port}/" in d.url
+        assert d.map(abs, [-1]) == [1]
+
+
+def test_a_host_that_is_not_here_is_a_clear_error() -> None:
+    """The message names the address and what would work."""
+    with pytest.raises(ConfigurationError, match=r"host='192\.0\.2\.77'.*0\.0\.0\.0"):
+        DistributedExecution(host="192.0.2.77", progress=False).__enter__()
+
+
+def test_the_repr_does_not_tell_the_token() -> None:
+    """It may end up in a log or a saved notebook."""
+    with Execution() as d:
+        base, _, token = d.url.partition("#")
+
+        assert base.rstrip("/") in repr(d)
+        assert token not in repr(d)
+
+
+def test_threads_that_start_an_execution_share_one_server() -> None:
+    """Without `with`, the first use starts it, also when several are first."""
+    d = Execution()
+    urls: set[str] = set()
+    threads = [threading.Thread(target=lambda: urls.add(d.url)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    d.close()
+
+    assert len(urls) == 1
 
 
 def test_the_same_script_gets_the_same_link_again() -> None:
