@@ -6,17 +6,18 @@ first item.  Payloads pass through untouched.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerJoined:
-    """A device was admitted; it computes `capacity` chunks at once."""
+    """A device was admitted; it computes `capacity` chunks at once; people know it by its name."""
 
     worker: int
     capacity: int
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,18 @@ class MapStarted:
         total: The number of items, if known.
         chunk_size: Items per chunk; None to let it be learnt.
         timeout: Seconds without any result after which a lease expires.
+        item_timeout: Seconds that one item may take; None for no limit but the lease's.
+        keep_going: Whether an item that fails is delivered like any other; else it ends the map.
+        retries: How often an item is computed again that failed in a transient way.
     """
 
     map: int
     total: int | None
     chunk_size: int | None
     timeout: float
+    item_timeout: float | None = None
+    keep_going: bool = False
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +82,36 @@ class MapCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemCancelled:
+    """The owner lost interest in an item that arrived as a chunk of its own."""
+
+    map: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What one item raised; `transient` if the owner asked to have it tried again."""
+
+    error: Exception
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ResultArrived:
-    """A worker answered `values` for the items from `offset` of its chunk on.
+    """A worker answered for `len(values)` items from `offset` of its payload on.
 
     Attributes:
-        failure: What the item after the values raised; then the result is final.
+        failures: The items that raised, by their position in `values`, whose place there is void.
+        final: Whether nothing more comes for this lease: all is answered, or the last item raised.
     """
 
     worker: int
     lease: int
     offset: int
     values: Sequence[object]
-    failure: Exception | None
     final: bool
+    failures: Mapping[int, Failure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +153,7 @@ Event: TypeAlias = (
     | ChunkArrived
     | InputEnded
     | MapCancelled
+    | ItemCancelled
     | ResultArrived
     | LeaseFailed
     | ResultRejected
@@ -155,14 +180,21 @@ class Introduce:
 
 @dataclass(frozen=True, slots=True)
 class Lend:
-    """Send a chunk to a worker; the first `skip` of its items are done already."""
+    """Send a chunk to a worker.
+
+    Attributes:
+        skip: The first item of the payload that is to be computed.
+        stop: The first one after it that is not.
+        piecewise: Whether to answer each item by itself, so that a crash shows whose it is.
+    """
 
     worker: int
     lease: int
     map: int
-    count: int
     skip: int
+    stop: int
     payload: object
+    piecewise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +222,54 @@ class Blame:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """Note that a worker gets nothing for some seconds because it fails so much."""
+
+    worker: int
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """Send a worker away because it failed again after its rests."""
+
+    worker: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How an item failed for good.
+
+    Attributes:
+        error: What it raised, or a WorkerLostError.
+        worker: The name of the worker that had it last.
+        attempts: How often it was tried.
+    """
+
+    error: Exception
+    worker: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
-    """Give the owner the results of the items from `start` on; each item is delivered once."""
+    """Give the owner the results of the items from `start` on; each item is delivered once.
+
+    Attributes:
+        failures: The items that failed, by their index; their place in `values` is void.
+    """
 
     map: int
     start: int
     values: Sequence[object]
+    failures: Mapping[int, Failed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A chunk is done; what it held may go."""
+    """All that arrived with this payload is done; what it held may go."""
 
     map: int
     payload: object
@@ -219,14 +288,24 @@ class Fail:
 
     Attributes:
         index: The item that is to blame.
-        error: What it raised.
     """
 
     map: int
     index: int
-    error: Exception
+    failed: Failed
 
 
 Command: TypeAlias = (
-    Demand | Introduce | Lend | Cancel | Forget | Blame | Deliver | Release | Finish | Fail
+    Demand
+    | Introduce
+    | Lend
+    | Cancel
+    | Forget
+    | Blame
+    | Rest
+    | Dismiss
+    | Deliver
+    | Release
+    | Finish
+    | Fail
 )
