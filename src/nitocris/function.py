@@ -22,11 +22,14 @@ from . import shipment
 from .errors import NotSendableError
 from .protocol import Buffer
 from .shipment import Part
+from .worker.rules import Rules
 
 BLOB_BYTES = 32 * 1024
 """From here on a buffer travels by itself, once per device."""
 IN_BAND_BYTES = 1024
 """Below this a buffer stays inside the pickle: its row in the table would cost more."""
+
+_USUAL = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,22 @@ class Shipment:
 
 
 def encode_function(
-    function: Callable[..., Any], classes: tuple[type, ...] | None = ()
+    function: Callable[..., Any],
+    classes: tuple[type, ...] | None = (),
+    rules: Rules = _USUAL,
 ) -> Shipment:
-    """Encodes a function, and the classes that its results may be made of (None: pickle them).
+    """Encodes a function and what a worker must know to call it.
+
+    Args:
+        function: What is mapped.
+        classes: The classes that its results may be made of; None to pickle them.
+        rules: What happens to items that fail.
 
     Raises:
         NotSendableError: It refers to something that cannot be pickled.
     """
     try:
-        return _encode((function, classes))
+        return _encode((function, classes, rules))
     except Exception as error:
         name = getattr(function, "__qualname__", repr(function))
         raise NotSendableError(
@@ -82,6 +92,18 @@ def encode_items(items: list[tuple[Any, ...]], start: int) -> Shipment:
         return _encode(items)
     except Exception as error:
         raise _blame(items, start, error) from error
+
+
+def encode_arguments(arguments: tuple[Any, ...]) -> Shipment:
+    """Encodes the arguments of one call, as a chunk of one item.
+
+    Raises:
+        NotSendableError: One of them cannot be pickled.
+    """
+    try:
+        return _encode([arguments])
+    except Exception as error:
+        raise _refusal("the arguments", arguments, error) from error
 
 
 def modules_used_by(*values: object) -> set[str]:
@@ -121,17 +143,24 @@ class _Watcher(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no typ
 
 
 def _blame(items: list[tuple[Any, ...]], start: int, error: Exception) -> NotSendableError:
+    problem = NotSendableError(f"the items from {start} on cannot be sent to workers: {error}")
+    problem.index = start
     for index, arguments in enumerate(items, start):
         try:
             _encode(arguments)
         except Exception as cause:
-            shown = repr(arguments[0] if len(arguments) == 1 else arguments)
-            return NotSendableError(
-                f"item {index} ({shown:.80}) cannot be sent to workers: {cause}. "
-                "Map over plain data (numbers, text, arrays) and open what it names "
-                "inside the function."
-            )
-    return NotSendableError(f"the items from {start} on cannot be sent to workers: {error}")
+            problem = _refusal(f"item {index}", arguments, cause)
+            problem.index = index
+            break
+    return problem
+
+
+def _refusal(what: str, arguments: tuple[Any, ...], cause: Exception) -> NotSendableError:
+    shown = repr(arguments[0] if len(arguments) == 1 else arguments)
+    return NotSendableError(
+        f"{what} ({shown:.80}) cannot be sent to workers: {cause}. "
+        "Use plain data (numbers, text, arrays) and open what it names inside the function."
+    )
 
 
 def _encode(value: object) -> Shipment:
