@@ -58,6 +58,11 @@ class EncodeError(NitocrisError, TypeError):
 class ItemTimeoutError(NitocrisError, TimeoutError):
     """The function took longer for one item than `item_timeout` allows."""
 
+    @classmethod
+    def after(cls, seconds: float) -> ItemTimeoutError:
+        """Returns the error for an item that ran longer than so many seconds."""
+        return cls(f"the item ran longer than item_timeout={seconds:g} s")
+
 
 class WorkerLostError(NitocrisError):
     """Items took down, or hung on, every worker that tried them.
