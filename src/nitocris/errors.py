@@ -48,6 +48,10 @@ class EncodeError(NitocrisError, TypeError):
     """A result holds something that the codec does not carry; the message says what to return."""
 
 
+class ItemTimeoutError(NitocrisError, TimeoutError):
+    """An item ran longer than `item_timeout`."""
+
+
 class WorkerLostError(NitocrisError):
     """Items took down, or hung on, every worker that tried them."""
 
