@@ -20,6 +20,8 @@ _WORKER_SIDE = (
     "codec/*.py",
     "worker/__init__.py",
     "worker/core.py",
+    "worker/results.py",
+    "worker/rules.py",
     "worker/pyodide.py",
 )
 """All that `nitocris.worker.pyodide` imports; a test proves that it is enough and not too much."""

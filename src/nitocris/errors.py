@@ -7,6 +7,7 @@
     ├── PackageError                        a package for the workers cannot be had
     ├── NotSendableError (TypeError)        the function or an item cannot be pickled
     ├── EncodeError (TypeError)             a result that the codec cannot carry
+    ├── ItemTimeoutError (TimeoutError)     an item that ran longer than it may
     ├── RemoteError                         the function raised, on a worker
     │   └── e.g. RemoteError and ValueError at once, so that `except ValueError` works
     ├── WorkerLostError                     items whose workers crashed or hung again and again
@@ -49,11 +50,26 @@ class EncodeError(NitocrisError, TypeError):
 
 
 class ItemTimeoutError(NitocrisError, TimeoutError):
-    """An item ran longer than `item_timeout`."""
+    """The function took longer for one item than `item_timeout` allows."""
+
+    @classmethod
+    def after(cls, seconds: float) -> ItemTimeoutError:
+        """Returns the error for an item that ran longer than so many seconds."""
+        return cls(f"the item ran longer than item_timeout={seconds:g} s")
 
 
 class WorkerLostError(NitocrisError):
-    """Items took down, or hung on, every worker that tried them."""
+    """Items took down, or hung on, every worker that tried them.
+
+    Attributes:
+        index: The index of the item in its map, once known.
+        worker: The name of the worker that had it last.
+        attempts: How often it was tried.
+    """
+
+    index: int | None = None
+    worker: str = ""
+    attempts: int = 0
 
 
 class RefusedError(NitocrisError):
@@ -92,6 +108,8 @@ class RemoteError(NitocrisError):
         remote_traceback: The remote traceback, at most 64 KiB of text.
         remote_cause: The remote `__cause__` or visible `__context__`, if there was one.
         index: The index of the item in its map, once known.
+        worker: The name of the worker that computed it, once known.
+        attempts: How often it was computed.
     """
 
     type_name: str = ""
@@ -100,3 +118,5 @@ class RemoteError(NitocrisError):
     remote_traceback: str = ""
     remote_cause: RemoteError | None = None
     index: int | None = None
+    worker: str = ""
+    attempts: int = 1

@@ -22,11 +22,14 @@ from . import shipment
 from .errors import NotSendableError
 from .protocol import Buffer
 from .shipment import Part
+from .worker.rules import Rules
 
 BLOB_BYTES = 32 * 1024
 """From here on a buffer travels by itself, once per device."""
 IN_BAND_BYTES = 1024
 """Below this a buffer stays inside the pickle: its row in the table would cost more."""
+
+_USUAL = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,22 @@ class Shipment:
 
 
 def encode_function(
-    function: Callable[..., Any], classes: tuple[type, ...] | None = ()
+    function: Callable[..., Any],
+    classes: tuple[type, ...] | None = (),
+    rules: Rules = _USUAL,
 ) -> Shipment:
-    """Encodes a function, and the classes that its results may be made of (None: pickle them).
+    """Encodes a function and what a worker must know to call it.
+
+    Args:
+        function: What is mapped.
+        classes: The classes that its results may be made of; None to pickle them.
+        rules: What happens to items that fail.
 
     Raises:
         NotSendableError: It refers to something that cannot be pickled.
     """
     try:
-        return _encode((function, classes))
+        return _encode((function, classes, rules))
     except Exception as error:
         name = getattr(function, "__qualname__", repr(function))
         raise NotSendableError(

@@ -223,7 +223,7 @@ class Outcomes:
         tries = max(chunk.failures, chunk.departures)
         error: Exception
         if item_timeout is not None:
-            error = ItemTimeoutError(f"the item ran longer than item_timeout={item_timeout:g} s")
+            error = ItemTimeoutError.after(item_timeout)
         else:
             error = WorkerLostError(
                 f"item {index} took down {tries} workers, the last one ({worker}) because of: "

@@ -18,7 +18,7 @@ from typing import TypeAlias, TypeVar
 
 from .errors import ProtocolError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 MAX_HEADER_BYTES = 4 * 1024
 """Of a frame from a worker; ids and sizes need less than 200 bytes."""
@@ -36,6 +36,8 @@ SILENCE_TIMEOUT = 30.0
 CLOSE_GOING_AWAY = 1001
 CLOSE_REFUSED = 4000
 CLOSE_BAD_RESULTS = 4001
+CLOSE_DISMISSED = 4002
+"""Sent away because its chunks failed again and again."""
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -66,11 +68,20 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`count` results of a chunk from `offset` on; the payload is `(values, failure)`."""
+    """The answers to `count` items from `offset` on; the payload is `(values, failures)`.
+
+    Attributes:
+        lease: The chunk's.
+        offset: The index in the chunk's payload of the first item.
+        count: The number of items.
+        raised: How many of them raised.
+        final: Nothing more comes for this lease.
+    """
 
     lease: int
     offset: int
     count: int
+    raised: int
     final: bool
 
 
@@ -128,13 +139,23 @@ class Map:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Items to compute, the first `skip` left out; the payload is a shipment."""
+    """Items to compute; the payload is a shipment, which may hold others besides.
+
+    Attributes:
+        lease: What answers refer to.
+        map: The map whose function it is.
+        skip: The index in the payload of the first item to compute.
+        stop: The index of the first one after it that is not to be computed.
+        blobs: What the payload refers to.
+        piecewise: Answer each item by itself, so that a crash shows whose it is.
+    """
 
     lease: int
     map: int
-    items: int
     skip: int
+    stop: int
     blobs: tuple[str, ...]
+    piecewise: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +299,10 @@ _CHECKS: Mapping[str, Callable[[object], bool]] = {
     "worker": _integer(0, _LARGEST_ID),
     "offset": _integer(0, _LARGEST_ID),
     "count": _integer(0, _LARGEST_ID),
-    "items": _integer(0, _LARGEST_ID),
+    "raised": _integer(0, _LARGEST_ID),
     "skip": _integer(0, _LARGEST_ID),
+    "stop": _integer(0, _LARGEST_ID),
+    "piecewise": lambda value: isinstance(value, bool),
     "final": lambda value: isinstance(value, bool),
     "reason": _text(500),
     "environment": _text(64),

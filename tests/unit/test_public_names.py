@@ -18,6 +18,7 @@ def test_the_public_names() -> None:
         "ConfigurationError",
         "DistributedExecution",
         "EncodeError",
+        "ItemTimeoutError",
         "NitocrisError",
         "NotSendableError",
         "PackageError",

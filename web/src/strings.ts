@@ -187,6 +187,10 @@ export const strings = {
     role: 'This link is not for browsers. Ask for the volunteers’ link.',
     protocol: 'This page and the owner’s computer speak different versions. Reload the page.',
     malformed: 'The owner’s computer did not understand this page. Reload it.',
+    results:
+      'The owner’s computer could not read what this device sent, and has sent it away. Reload the page to try again.',
+    dismissed:
+      'The work failed on this device again and again, so it was sent away. Perhaps it has too little memory: reload the page to try again with fewer workers.',
   } as Readonly<Record<string, string>>,
 
   failures: {

@@ -3,7 +3,7 @@ import { backoff, type Connection, CoordinatorLink, QUIET_MS } from '../src/link
 import { decodeFrame } from '../src/link/frames';
 import { FakeSocket, frameOf } from './fakes';
 
-const WELCOME = { type: 'welcome', protocol: 1, worker: 7, environment: 'e1' };
+const WELCOME = { type: 'welcome', protocol: 2, worker: 7, environment: 'e1' };
 
 function setUp() {
   const sockets: FakeSocket[] = [];
@@ -56,7 +56,7 @@ describe('a connection', () => {
     last().opens();
 
     const token = 't'.repeat(22);
-    const hello = { type: 'hello', protocol: 1, token, kind: 'browser', capacity: 0 };
+    const hello = { type: 'hello', protocol: 2, token, kind: 'browser', capacity: 0 };
     expect(last().sent.map((frame) => decodeFrame(frame).header)).toEqual([hello]);
   });
 
@@ -135,6 +135,24 @@ describe('a connection', () => {
     vi.advanceTimersByTime(120_000);
 
     expect(link.state).toEqual({ state: 'refused', code, message: 'No.' });
+    expect(sockets).toHaveLength(1);
+  });
+
+  test.each([
+    [4001, 'results', 'could not read what this device sent'],
+    [4002, 'dismissed', 'failed on this device again and again'],
+  ])('a page that was sent away with %i does not come back', (closeCode, code, happened) => {
+    const { link, sockets, last, welcome } = setUp();
+    link.open();
+    welcome();
+
+    last().closes(closeCode);
+    vi.advanceTimersByTime(120_000);
+
+    expect(link.state).toMatchObject({ state: 'refused', code });
+    const { message } = link.state as Extract<Connection, { state: 'refused' }>;
+    expect(message).toContain(happened);
+    expect(message).toMatch(/reload the page to try again/i);
     expect(sockets).toHaveLength(1);
   });
 

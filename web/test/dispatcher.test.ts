@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { decodeFrame, fromCoordinator } from '../src/link/frames';
+import { type Chunk, decodeFrame, fromCoordinator } from '../src/link/frames';
 import type { ToCompute } from '../src/messages';
 import { Dispatcher, GRACE_MS } from '../src/pool/dispatcher';
 import { Statistics } from '../src/pool/statistics';
@@ -35,14 +35,23 @@ function setUp(workers: number[] = [1, 2]) {
     await vi.advanceTimersByTimeAsync(0);
   };
   const chunk = (lease: number, map = 1, blobs: string[] = []) =>
-    receive({ type: 'chunk', lease, map, items: 4, skip: 0, blobs });
+    receive({ type: 'chunk', lease, map, skip: 2, stop: 6, blobs, piecewise: false });
   const result = (lease: number, more: object = {}) =>
-    frameOf({ type: 'result', lease, offset: 0, count: 4, final: true, ...more });
+    frameOf({ type: 'result', lease, offset: 2, count: 4, raised: 0, final: true, ...more });
   const kinds = (worker: number) => (told.get(worker) ?? []).map(({ type }) => type);
+  const started = (worker: number) =>
+    (told.get(worker) ?? []).flatMap((message) => {
+      if (message.type !== 'compute') return [];
+      return [(fromCoordinator(decodeFrame(message.frame).header) as Chunk).lease];
+    });
   return {
     ...{ dispatcher, statistics, told, sent, forwarded, replaced, fetchBlobs },
-    ...{ receive, chunk, result, kinds },
+    ...{ receive, chunk, result, kinds, started },
     introduce: (map = 1, blobs: string[] = []) => receive({ type: 'map', map, blobs }),
+    leave: (worker: number) => {
+      workers = workers.filter((each) => each !== worker);
+      dispatcher.left(worker, 'it died');
+    },
     join: (worker: number) => {
       workers = [...workers, worker];
       dispatcher.pump();
@@ -96,21 +105,24 @@ describe('the dispatcher', () => {
     await chunk(10);
 
     dispatcher.result(1, result(10, { count: 3, final: false }));
-    dispatcher.result(1, result(10, { offset: 3, count: 1 }));
+    dispatcher.result(1, result(10, { offset: 5, count: 1 }));
     dispatcher.done(1);
 
     expect(forwarded).toHaveLength(2);
     expect(statistics.tally()).toMatchObject({ items: 4, chunks: 1, raised: 0 });
   });
 
-  it('notices when the function raised an error', async () => {
+  it.each([
+    ['as many as raised', { count: 3, raised: 2, final: false }, 2],
+    ['no more than a chunk can have', { count: 1e9, raised: 1e9 }, 4],
+  ])('counts the items that raised: %s', async (_what, claim, raised) => {
     const { dispatcher, statistics, introduce, chunk, result } = setUp([1]);
     await introduce();
     await chunk(10);
 
-    dispatcher.result(1, result(10, { count: 2 }));
+    dispatcher.result(1, result(10, claim));
 
-    expect(statistics.tally().raised).toBe(1);
+    expect(statistics.tally().raised).toBe(raised);
   });
 
   it.each([
@@ -127,6 +139,69 @@ describe('the dispatcher', () => {
     expect(forwarded).toEqual([]);
     expect(replaced).toEqual([1]);
     expect(sent).toMatchObject([{ type: 'failed', lease: 10 }]);
+  });
+
+  it('starts what waits in the order in which it came', async () => {
+    const { dispatcher, introduce, chunk, started } = setUp([1, 2]);
+    await introduce();
+    for (const lease of [10, 11, 12, 13, 14, 15]) await chunk(lease);
+
+    for (const worker of [2, 1, 1, 2]) dispatcher.done(worker);
+
+    expect([started(1), started(2)]).toEqual([
+      [10, 13, 14],
+      [11, 12, 15],
+    ]);
+  });
+
+  it('starts a chunk whose blobs came late before those that were lent after it', async () => {
+    const { dispatcher, introduce, chunk, fetchBlobs, started } = setUp([1]);
+    await introduce();
+    let arrive: (bytes: ArrayBuffer[]) => void = () => {};
+    fetchBlobs.mockImplementation(async (ids) =>
+      ids.length > 0 ? new Promise<ArrayBuffer[]>((resolve) => (arrive = resolve)) : [],
+    );
+    await chunk(10);
+    await chunk(11, 1, ['b11']);
+    await chunk(12);
+    await chunk(13);
+    dispatcher.done(1);
+
+    arrive([new ArrayBuffer(1)]);
+    await vi.advanceTimersByTimeAsync(0);
+    dispatcher.done(1);
+    dispatcher.done(1);
+
+    expect(started(1)).toEqual([10, 12, 11, 13]);
+  });
+
+  it('keeps what waits when a worker dies, and fails only what that worker had', async () => {
+    const { dispatcher, introduce, chunk, sent, started, leave } = setUp([1, 2]);
+    await introduce();
+    for (const lease of [10, 11, 12, 13]) await chunk(lease);
+
+    leave(1);
+    expect(sent).toMatchObject([{ type: 'failed', lease: 10 }]);
+    dispatcher.done(2);
+    dispatcher.done(2);
+
+    expect(sent).toHaveLength(1);
+    expect(started(2)).toEqual([11, 12, 13]);
+  });
+
+  it('answers the cancel of a waiting chunk at once and leaves the workers alone', async () => {
+    const { introduce, chunk, receive, fetchBlobs, sent, kinds, replaced } = setUp([1]);
+    await introduce();
+    await chunk(10);
+    fetchBlobs.mockImplementation(() => new Promise(() => {}));
+    await chunk(11, 1, ['never here']);
+
+    await receive({ type: 'cancel', lease: 11 });
+    vi.advanceTimersByTime(GRACE_MS);
+
+    expect(sent).toEqual([{ type: 'cancelled', lease: 11 }]);
+    expect(kinds(1)).toEqual(['inform', 'compute']);
+    expect(replaced).toEqual([]);
   });
 
   it('reports the lease of a worker that died', async () => {

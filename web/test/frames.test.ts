@@ -32,6 +32,7 @@ const FROM_PAGE = [
   'capacity_browser',
   'result',
   'result_partial',
+  'result_raised',
   'failed',
   'cancelled',
   'ping',
@@ -98,18 +99,17 @@ describe('frames that are none', () => {
     ['a negative lease', { type: 'cancel', lease: -1 }],
     ['a fraction', { type: 'forget', map: 1.5 }],
     ['blobs that are no texts', { type: 'map', map: 1, blobs: [1] }],
+    [
+      'a chunk of the first version',
+      { type: 'chunk', lease: 1, map: 1, items: 4, skip: 0, blobs: [] },
+    ],
   ])('a header that is %s is refused', (_name, header) => {
     expect(() => fromCoordinator(header)).toThrow(FrameError);
   });
 
   it('lets nothing but results out of a compute worker', () => {
-    expect(() => resultHeader({ type: 'hello', protocol: 1, token: 'x' })).toThrow(FrameError);
-    expect(resultHeader({ type: 'result', lease: 1, offset: 0, count: 2, final: true })).toEqual({
-      type: 'result',
-      lease: 1,
-      offset: 0,
-      count: 2,
-      final: true,
-    });
+    expect(() => resultHeader({ type: 'hello', protocol: 2, token: 'x' })).toThrow(FrameError);
+    const header = { type: 'result', lease: 1, offset: 0, count: 2, raised: 1, final: true };
+    expect(resultHeader({ ...header, more: 'secrets' })).toEqual(header);
   });
 });

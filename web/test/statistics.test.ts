@@ -59,6 +59,15 @@ describe('the statistics', () => {
     expect(tally.history.length).toBeLessThanOrEqual(HISTORY_S);
   });
 
+  it('add up the items that raised', () => {
+    const { statistics } = setUp();
+    statistics.countRaised(2);
+    statistics.countRaised(0);
+    statistics.countRaised(1);
+
+    expect(statistics.tally().raised).toBe(3);
+  });
+
   it('add up the time of all workers', () => {
     const { statistics } = setUp();
     statistics.countChunk(1500);

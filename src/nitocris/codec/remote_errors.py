@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from nitocris.errors import EncodeError, RemoteError, RemoteTraceback
+from nitocris.errors import EncodeError, ItemTimeoutError, RemoteError, RemoteTraceback
 
 _NAMES = (
     "ArithmeticError", "AssertionError", "AttributeError", "BlockingIOError", "BrokenPipeError",
@@ -35,6 +35,7 @@ _NAMES = (
 _BASES: dict[str, type[Exception]] = {
     **{name: getattr(builtins, name) for name in _NAMES},
     "nitocris.errors.EncodeError": EncodeError,
+    "nitocris.errors.ItemTimeoutError": ItemTimeoutError,
 }
 
 _ATTRIBUTES = {

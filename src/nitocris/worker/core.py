@@ -4,26 +4,34 @@
     receive(chunk)  -> step() -> step() -> ... -> None
                        each step computes items for about a second and returns one result frame
 
-No socket, thread or clock in here: whoever drives it supplies them, and may stop it only between
-steps or by killing its process.
+No socket, thread, signal or clock in here: whoever drives it supplies them.  It may stop a chunk
+between two steps, or by raising `Interrupted` inside one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from itertools import repeat
+from typing import Any, TypeAlias
 
 from .. import codec, protocol, shipment
-from ..errors import EncodeError, ProtocolError
+from ..errors import ItemTimeoutError, ProtocolError
 from ..protocol import Buffer
+from .results import Answer, Raised
+from .rules import Rules
 
 FLUSH_SECONDS = 1.0
 """Results leave about this often, so that a worker that vanishes costs no more of its work."""
 FLUSH_BYTES = 8 * 1024 * 1024
 """Large results leave as soon as they are this large together, to keep memory and frames small."""
 
-_Frames = Generator[bytes, None, bool]
+Limit: TypeAlias = Callable[[float], AbstractContextManager[None]]
+
+
+class Interrupted(BaseException):
+    """Raised by the driver inside `step`: the chunk under way is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,9 @@ class _Function:
     call: Callable[..., Any]
     registry: codec.Registry | None
     """What results may be made of, besides plain data; None: anything, they are pickled."""
+    rules: Rules
+    failure: Raised | None = None
+    """Why it cannot be called, for all its items."""
 
 
 class WorkerCore:
@@ -38,12 +49,15 @@ class WorkerCore:
 
     Args:
         clock: Returns seconds from any fixed moment, such as `time.monotonic`.
+        limit: Returns a context manager that raises `ItemTimeoutError` inside itself when so many
+            seconds have passed; without it, a function is heard late, but not stopped.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], limit: Limit | None = None) -> None:
         self._clock = clock
-        self._functions: dict[int, _Function | BaseException] = {}
-        self._frames: Generator[bytes, None, None] | None = None
+        self._limit = limit or (lambda _: nullcontext())
+        self._functions: dict[int, _Function] = {}
+        self._frames: Iterator[bytes] | None = None
 
     def receive(self, frame: Buffer, blobs: Sequence[Buffer] = ()) -> None:
         """Takes a `map`, `chunk` or `forget` frame with the blobs that its header lists.
@@ -71,124 +85,105 @@ class WorkerCore:
             self._frames = None
         return frame
 
+    def abandon(self) -> None:
+        """Drops the chunk under way, if there is one; the functions stay known."""
+        self._frames = None
+
     def _compute(
         self, chunk: protocol.Chunk, payload: memoryview, blobs: Mapping[str, Buffer]
-    ) -> Generator[bytes, None, None]:
+    ) -> Iterator[bytes]:
         function = self._functions.get(chunk.map)
-        if not isinstance(function, _Function):
-            unknown = ProtocolError(f"the map {chunk.map} was never introduced")
-            failure = unknown if function is None else function
-            yield from _results(chunk, chunk.skip, [], failure, codec.Registry(()))
-            return
+        if function is None:
+            function = _unusable(ProtocolError(f"the map {chunk.map} was never introduced"))
+        answer = Answer(chunk, function.registry, keep_going=function.rules.keep_going)
+        outcomes = self._outcomes(chunk, function, payload, blobs)
+        flush_at = self._clock() + FLUSH_SECONDS
+        while not answer.is_over:
+            answer.add(next(outcomes))
+            if (
+                answer.is_over
+                or chunk.piecewise
+                or answer.size >= FLUSH_BYTES
+                or self._clock() >= flush_at
+            ):
+                yield from answer.frames()
+                flush_at = self._clock() + FLUSH_SECONDS
+
+    def _outcomes(
+        self,
+        chunk: protocol.Chunk,
+        function: _Function,
+        payload: memoryview,
+        blobs: Mapping[str, Buffer],
+    ) -> Iterator[object]:
+        """Yields what each item gives: its value, or `Raised`."""
+        if function.failure:
+            yield from repeat(function.failure)
         try:
             items: Any = shipment.unpack(payload, blobs)
+        except Interrupted:
+            raise
         except BaseException as error:
-            yield from _results(chunk, chunk.skip, [], error, function.registry)
+            failure = Raised.by(error)
+        else:
+            for index in range(chunk.skip, chunk.stop):
+                yield self._outcome(function, _taken(items, index))
             return
-        offset = chunk.skip
-        values: list[object] = []
-        size = 0
-        flush_at = self._clock() + FLUSH_SECONDS
-        for index in range(chunk.skip, len(items)):
-            arguments, items[index] = items[index], None
-            try:
-                value = function.call(*arguments)
-            except BaseException as error:
-                yield from _results(chunk, offset, values, error, function.registry)
-                return
-            values.append(value)
-            size += _size(value)
-            last = index + 1 == len(items)
-            if not last and (size >= FLUSH_BYTES or self._clock() >= flush_at):
-                if not (yield from _results(chunk, offset, values, None, function.registry)):
-                    return
-                offset, values, size = index + 1, [], 0
-                flush_at = self._clock() + FLUSH_SECONDS
-        yield from _results(chunk, offset, values, None, function.registry, last=True)
+        yield from repeat(failure)
+
+    def _outcome(self, function: _Function, arguments: tuple[Any, ...]) -> object:
+        """Returns what the function gave for one item: its value, or `Raised`."""
+        try:
+            if function.rules.item_timeout is None:
+                return function.call(*arguments)
+            return self._in_time(function.call, arguments, function.rules.item_timeout)
+        except Interrupted:
+            raise
+        except BaseException as error:
+            return Raised.by(error, transient=isinstance(error, function.rules.retry_on))
+
+    def _in_time(
+        self, call: Callable[..., Any], arguments: tuple[Any, ...], seconds: float
+    ) -> object:
+        """Calls a function that may swallow what `limit` raises, or have no limit at all."""
+        began = self._clock()
+        try:
+            with self._limit(seconds):
+                value = call(*arguments)
+        except (Interrupted, ItemTimeoutError):
+            raise
+        except BaseException as error:
+            if self._clock() - began > seconds:
+                raise ItemTimeoutError.after(seconds) from error
+            raise
+        if self._clock() - began > seconds:
+            raise ItemTimeoutError.after(seconds)
+        return value
+
+
+def _taken(items: list[Any], index: int) -> tuple[Any, ...]:
+    """Takes an item out of the list, so that nothing keeps it when it is done."""
+    arguments: tuple[Any, ...]
+    arguments, items[index] = items[index], None
+    return arguments
 
 
 def _by_id(ids: Sequence[str], blobs: Sequence[Buffer]) -> dict[str, Buffer]:
     return dict(zip(ids, blobs, strict=True))
 
 
-def _load(payload: memoryview, blobs: Mapping[str, Buffer]) -> _Function | BaseException:
-    """A function that does not load, say for a missing module, fails its first chunk instead."""
+def _load(payload: memoryview, blobs: Mapping[str, Buffer]) -> _Function:
     try:
         loaded: Any = shipment.unpack(payload, blobs)
-        call, classes = loaded
-        return _Function(call, None if classes is None else codec.Registry(classes))
+        call, classes, rules = loaded
+        return _Function(call, None if classes is None else codec.Registry(classes), rules)
     except BaseException as error:
-        return error
+        return _unusable(error)
 
 
-def _size(value: object) -> int:
-    """A lower bound that is cheap to have: bytes of arrays and texts, nothing for the rest."""
-    size = getattr(value, "nbytes", 0)
-    if isinstance(size, int) and size:
-        return size
-    return len(value) if isinstance(value, (bytes, bytearray, str)) else 0
+def _unusable(error: BaseException) -> _Function:
+    """A function that does not load, say for a missing module, fails its items instead.
 
-
-def _results(
-    chunk: protocol.Chunk,
-    offset: int,
-    values: list[object],
-    failure: BaseException | None,
-    registry: codec.Registry | None,
-    *,
-    last: bool = False,
-) -> _Frames:
-    """Yields the frames that carry `values`; returns False once one of them ended the chunk.
-
-    What does not fit into one frame, or cannot be encoded, is halved until the item that is to
-    blame stands alone.
+    Whether the map keeps going is not known then.  To answer all items is right for both kinds.
     """
-    try:
-        carried = _pickled(values) if registry is None else values
-        payload = codec.encode((carried, failure), registry)
-        if len(payload) <= protocol.MAX_RESULT_BYTES:
-            final = last or failure is not None
-            result = protocol.Result(chunk.lease, offset, len(values), final)
-            yield protocol.encode(result, payload)
-            return not final
-        problem = EncodeError(
-            f"the result has {len(payload) / 2**20:.0f} MiB, and a result may have at most "
-            f"{protocol.MAX_RESULT_BYTES / 2**20:.0f}; return less, or split the item"
-        )
-    except EncodeError as error:
-        problem = error
-    if not values:
-        text = f"{type(failure).__name__}, which cannot be shown: {problem}"
-        return (yield from _results(chunk, offset, [], RuntimeError(text), registry))
-    if len(values) == 1 and failure is None:
-        own = _told_alone(values[0], registry, problem)
-        return (yield from _results(chunk, offset, [], own, registry))
-    half = (len(values) + 1) // 2
-    if not (yield from _results(chunk, offset, values[:half], None, registry)):
-        return False
-    return (yield from _results(chunk, offset + half, values[half:], failure, registry, last=last))
-
-
-def _told_alone(
-    value: object, registry: codec.Registry | None, problem: EncodeError
-) -> EncodeError:
-    """Returns the problem with the path inside this one result, not inside the frame."""
-    if registry is not None:
-        try:
-            codec.encode(value, registry)
-        except EncodeError as error:
-            return error
-    return problem
-
-
-def _pickled(values: list[object]) -> bytes | None:
-    """For owners who trust all their workers: `None` when there is nothing to unpickle."""
-    import cloudpickle
-
-    if not values:
-        return None
-    try:
-        pickled: bytes = cloudpickle.dumps(values, protocol=5)
-    except Exception as error:
-        raise EncodeError(f"the result cannot be pickled: {error}") from None
-    return pickled
+    return _Function(abs, codec.Registry(()), Rules(keep_going=True), Raised.by(error))

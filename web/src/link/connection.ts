@@ -1,6 +1,7 @@
 // The one WebSocket of this device: it says hello, listens for signs of life, and comes back after
 // a loss with growing, jittered waits. It runs in the I/O worker, whose timers a hidden tab does
 // not stop. What the frames mean beyond hello and goodbye is its owner's business.
+import { strings } from '../strings';
 import {
   decodeFrame,
   encodeFrame,
@@ -47,6 +48,11 @@ const WELCOME_MS = 30_000;
 const GOING_AWAY = 1001;
 /** Refusals that pass by themselves. */
 const PASSING = new Set(['late', 'full']);
+/** The refusals that come as close codes, long after the hello. */
+const DISMISSALS: ReadonlyMap<number, string> = new Map([
+  [4001, 'results'],
+  [4002, 'dismissed'],
+]);
 
 /** Milliseconds before the given attempt: doubled each time up to 30 s, times 0.5 to 1. */
 export function backoff(attempt: number, random: number): number {
@@ -107,7 +113,7 @@ export class CoordinatorLink {
       socket.send(encodeFrame({ ...hello, protocol: PROTOCOL_VERSION, token: this.#token }));
     };
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code }) => this.#lost(code === GOING_AWAY ? 'ended' : 'waiting');
+    socket.onclose = ({ code, reason }) => this.#closed(code, reason);
     this.#after(WELCOME_MS, () => this.#lost('waiting'));
   }
 
@@ -153,6 +159,16 @@ export class CoordinatorLink {
       this.#attempt = SLOW_ATTEMPT;
       return this.#lost('ended');
     }
+    this.#refuse(code, message);
+  }
+
+  #closed(code: number, reason: string): void {
+    const dismissal = DISMISSALS.get(code);
+    if (dismissal) return this.#refuse(dismissal, strings.refusals[dismissal] ?? reason);
+    this.#lost(code === GOING_AWAY ? 'ended' : 'waiting');
+  }
+
+  #refuse(code: string, message: string): void {
     this.#hangUp();
     this.#become({ state: 'refused', code, message });
   }

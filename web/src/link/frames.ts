@@ -4,8 +4,8 @@
 //
 // This side reads headers only; what a payload holds is between the two Pythons.
 
-export const PROTOCOL_VERSION = 1;
-/** The largest frame that a coordinator takes as a result. */
+export const PROTOCOL_VERSION = 2;
+/** The largest payload that a coordinator takes as a result. */
 export const MAX_RESULT_BYTES = 64 * 1024 * 1024;
 export const MAX_REASON_LENGTH = 500;
 
@@ -18,9 +18,10 @@ export type FromCoordinator =
       readonly type: 'chunk';
       readonly lease: number;
       readonly map: number;
-      readonly items: number;
       readonly skip: number;
+      readonly stop: number;
       readonly blobs: readonly string[];
+      readonly piecewise: boolean;
     }
   | { readonly type: 'cancel'; readonly lease: number }
   | { readonly type: 'forget'; readonly map: number }
@@ -40,6 +41,7 @@ export type FromWorker =
       readonly lease: number;
       readonly offset: number;
       readonly count: number;
+      readonly raised: number;
       readonly final: boolean;
     }
   | { readonly type: 'failed'; readonly lease: number; readonly reason: string }
@@ -102,9 +104,10 @@ export function fromCoordinator(header: unknown): FromCoordinator {
         type: 'chunk',
         lease: field.id('lease'),
         map: field.id('map'),
-        items: field.id('items'),
         skip: field.id('skip'),
+        stop: field.id('stop'),
         blobs: field.texts('blobs'),
+        piecewise: field.flag('piecewise'),
       };
     case 'cancel':
       return { type: 'cancel', lease: field.id('lease') };
@@ -126,6 +129,7 @@ export function resultHeader(header: unknown): Result {
     lease: field.id('lease'),
     offset: field.id('offset'),
     count: field.id('count'),
+    raised: field.id('raised'),
     final: field.flag('final'),
   };
 }

@@ -125,10 +125,9 @@ export class Dispatcher {
     const result = answerOf(frame, run.chunk.lease);
     if (!result) return this.#ports.replace(worker, strings.reasons.strange);
     this.#ports.forward(frame);
-    this.#statistics.countItems(Math.min(result.count, run.chunk.items));
-    if (result.final && result.offset + result.count < run.chunk.items) {
-      this.#statistics.countRaised();
-    }
+    const count = Math.min(result.count, run.chunk.stop - run.chunk.skip);
+    this.#statistics.countItems(count);
+    this.#statistics.countRaised(Math.min(result.raised, count));
     this.#ports.onChange();
   }
 
@@ -232,8 +231,9 @@ export class Dispatcher {
  */
 function answerOf(frame: ArrayBuffer, lease: number): Result | null {
   try {
-    const result = resultHeader(decodeFrame(frame).header);
-    return result.lease === lease && frame.byteLength <= MAX_RESULT_BYTES ? result : null;
+    const { header, payload } = decodeFrame(frame);
+    const result = resultHeader(header);
+    return result.lease === lease && payload.byteLength <= MAX_RESULT_BYTES ? result : null;
   } catch (error) {
     if (error instanceof FrameError) return null;
     throw error;

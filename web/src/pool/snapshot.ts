@@ -45,7 +45,7 @@ export interface Tally {
   readonly rate: number;
   /** Items per second, one value for each of the last seconds, oldest first. */
   readonly history: readonly number[];
-  /** Chunks that ended early because the owner's function raised an error. */
+  /** Items for which the owner's function raised an error. */
   readonly raised: number;
   /** Compute workers that died and were replaced. */
   readonly replaced: number;

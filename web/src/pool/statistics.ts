@@ -35,8 +35,8 @@ export class Statistics {
     this.#seconds += milliseconds / 1000;
   }
 
-  countRaised(): void {
-    this.#raised += 1;
+  countRaised(count: number): void {
+    this.#raised += count;
   }
 
   countReplaced(): void {

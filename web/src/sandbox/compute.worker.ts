@@ -12,7 +12,7 @@ import {
 } from './pyodide';
 import { scope } from './scope';
 
-/** After steps that took longer, messages are read, so that a cancelled chunk can end early. */
+/** Messages are read about this often, so that a cancelled chunk can end early. */
 const LISTEN_AFTER_MS = 50;
 
 scope.onmessage = ({ data }) => {
@@ -43,13 +43,15 @@ function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
 
   async function compute(): Promise<void> {
     abandoned = false;
+    let listened = performance.now();
     while (!abandoned) {
-      const began = performance.now();
       const bytes = worker.step();
       if (bytes === undefined) break;
       const frame = taken(bytes);
       tell(port, { type: 'result', frame }, [frame]);
-      if (performance.now() - began > LISTEN_AFTER_MS) await otherMessages();
+      if (performance.now() - listened < LISTEN_AFTER_MS) continue;
+      await otherMessages();
+      listened = performance.now();
     }
     tell(port, { type: 'done', heap: pyodide._module.HEAPU8.length });
   }

@@ -1,0 +1,192 @@
+"""What a chunk's items gave, on its way into result frames.
+
+    value, Raised, value ... --> (values, failures) --> one frame, or as many as are needed
+
+What does not fit into one frame is halved until it does.  What fits into none, or cannot be
+encoded, is looked for one item at a time, and fails alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from traceback import walk_tb
+from types import TracebackType
+
+from .. import codec, protocol
+from ..errors import EncodeError
+
+_MAY_WAIT = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What one item raised; `transient` if it is worth another try."""
+
+    error: BaseException
+    transient: bool
+    traceback: TracebackType | None
+
+    @classmethod
+    def by(cls, error: BaseException, *, transient: bool = False) -> Raised:
+        """Takes the traceback off the error.
+
+        A function that raises one and the same object again and again would make it longer each
+        time, and n failures cost n² lines.
+        """
+        trace, error.__traceback__ = error.__traceback__, None
+        return cls(error, transient, trace)
+
+
+class Answer:
+    """The answer to one chunk, in the order of its items.
+
+    Args:
+        chunk: The chunk.
+        registry: What values may be made of, besides plain data; None: anything, they are pickled.
+        keep_going: Whether items follow on one that failed for good.
+    """
+
+    def __init__(
+        self, chunk: protocol.Chunk, registry: codec.Registry | None, *, keep_going: bool
+    ) -> None:
+        self._chunk = chunk
+        self._registry = registry
+        self._keep_going = keep_going
+        self._sent = self._added = chunk.skip
+        self._ended = False
+        self._outcomes: list[object] = []
+        self.size = 0
+        """The bytes that wait to be sent, at least."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be added: all items are there, or one ended the chunk."""
+        return self._ended or self._added == self._chunk.stop
+
+    def add(self, outcome: object) -> None:
+        """Takes what the next item gave: its value, or `Raised`."""
+        self._outcomes.append(outcome)
+        self._added += 1
+        self.size += _size(outcome)
+        self._ended = self._ends(outcome)
+        if isinstance(outcome, Raised) and not self._ended:
+            _let_go_of_locals(outcome)
+
+    def frames(self) -> Iterator[bytes]:
+        """Yields what was added so far, each part being let go of as it leaves."""
+        parts, self._outcomes, self.size = [self._outcomes], [], 0
+        is_checked = False
+        while parts:
+            part = parts.pop()
+            frame = self._frame(part, final=self.is_over and not parts)
+            if frame is not None:
+                self._sent += len(part)
+                part = []
+                yield frame
+            elif is_checked and len(part) > 1:
+                half = (len(part) + 1) // 2
+                parts += [part[half:], part[:half]]
+            else:
+                parts.append(self._checked(part))
+                is_checked = True
+
+    def _frame(self, part: list[object], *, final: bool) -> bytes | None:
+        """Returns the frame, or None where it would be too large or something is not carried."""
+        raised = sum(isinstance(outcome, Raised) for outcome in part)
+        result = protocol.Result(self._chunk.lease, self._sent, len(part), raised, final)
+        try:
+            return protocol.encode(result, self._payload(part))
+        except EncodeError:
+            return None
+
+    def _payload(self, part: list[object]) -> bytes:
+        failures = [
+            (position, outcome.error.with_traceback(outcome.traceback), outcome.transient)
+            for position, outcome in enumerate(part)
+            if isinstance(outcome, Raised)
+        ]
+        values = [None if isinstance(outcome, Raised) else outcome for outcome in part]
+        is_pickled = self._registry is None and len(failures) < len(values)
+        carried = _pickled(values) if is_pickled else values
+        payload = codec.encode((carried, failures), self._registry)
+        if len(payload) > protocol.MAX_RESULT_BYTES:
+            raise EncodeError(
+                f"the result has {len(payload) / 2**20:.0f} MiB, and a result may have at most "
+                f"{protocol.MAX_RESULT_BYTES / 2**20:.0f}; return less, or split the item"
+            )
+        return payload
+
+    def _checked(self, part: list[object]) -> list[object]:
+        """Returns the part with a reason in the place of each item that fits into no frame."""
+        checked: list[object] = []
+        for outcome in part:
+            checked.append(self._fitting(outcome))
+            if self._ends(checked[-1]):
+                self._ended = True
+                break
+        return checked
+
+    def _fitting(self, outcome: object) -> object:
+        try:
+            self._payload([outcome])
+            return outcome
+        except EncodeError as error:
+            problem = error
+        if isinstance(outcome, Raised):
+            text = f"{type(outcome.error).__name__}, which cannot be shown: {problem}"
+            return Raised.by(RuntimeError(text), transient=outcome.transient)
+        return self._fitting(Raised.by(self._told_alone(outcome, problem)))
+
+    def _told_alone(self, value: object, problem: EncodeError) -> EncodeError:
+        """Returns the problem with the path inside this one result, not inside the frame."""
+        if self._registry is not None:
+            try:
+                codec.encode(value, self._registry)
+            except EncodeError as error:
+                return error
+        return problem
+
+    def _ends(self, outcome: object) -> bool:
+        return isinstance(outcome, Raised) and not (outcome.transient or self._keep_going)
+
+
+def _size(outcome: object) -> int:
+    """A bound that is cheap to have: bytes of arrays and texts, what a traceback may have."""
+    if isinstance(outcome, Raised):
+        return codec.DEFAULT_LIMITS.traceback_bytes
+    size = getattr(outcome, "nbytes", 0)
+    if isinstance(size, int) and size:
+        return size
+    return len(outcome) if isinstance(outcome, (bytes, bytearray, str)) else 0
+
+
+def _let_go_of_locals(raised: Raised) -> None:
+    """A hundred failures must not keep a hundred images alive until they are sent."""
+    _clear(raised.traceback)
+    cause = raised.error.__context__
+    for _ in range(codec.DEFAULT_LIMITS.causes):
+        if cause is not None:
+            _clear(cause.__traceback__)
+            cause = cause.__context__
+
+
+def _clear(trace: TracebackType | None) -> None:
+    for frame, _ in walk_tb(trace):
+        # A generator may be waiting there, and clearing its frame would end it.
+        if not frame.f_code.co_flags & _MAY_WAIT:
+            with suppress(RuntimeError):  # it is still running
+                frame.clear()
+
+
+def _pickled(values: list[object]) -> bytes:
+    """For owners who trust all their workers."""
+    import cloudpickle
+
+    try:
+        pickled: bytes = cloudpickle.dumps(values, protocol=5)
+    except Exception as error:
+        raise EncodeError(f"the result cannot be pickled: {error}") from None
+    return pickled
