@@ -1,104 +1,310 @@
-"""The scheduler's books: which chunks, maps, workers and leases there are.
+"""The scheduler's books: tables of workers, maps and leases that stay true to each other.
 
-    Map --queue, chunks--> Chunk <--chunk-- Lease --worker--> Worker
-
-Times are seconds of the clock that the scheduler is told.
+What is to be done is decided elsewhere; here chunks are entered, lent, put back and done, and each
+change puts workers and maps into the tables where they then belong.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
-from enum import Enum
+import heapq
+from itertools import pairwise
 
-from .chunking import Pace
-
-
-class ChunkState(Enum):
-    """Where a chunk is."""
-
-    QUEUED = "queued"
-    LEASED = "leased"
-    DONE = "done"
+from .agenda import Agenda
+from .records import Chunk, ChunkState, Lease, Map, Parcel, Worker
 
 
-_TRANSITIONS = {
-    (ChunkState.QUEUED, ChunkState.LEASED),
-    (ChunkState.LEASED, ChunkState.QUEUED),
-    (ChunkState.LEASED, ChunkState.DONE),
-}
+class Books:
+    """All tables, and the changes that keep them true."""
 
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.workers: dict[int, Worker] = {}
+        self.idle: dict[int, Worker] = {}
+        """Workers with a free place, the longest idle first (a dict keeps its order)."""
+        self.hungry: dict[int, Worker] = {}
+        """Workers without one that should have more in advance."""
+        self.stuck: dict[int, Worker] = {}
+        """Workers with chunks that wait behind nothing but what they were told to stop."""
+        self.active: set[int] = set()
+        self.capacity = 0
+        self.maps: dict[int, Map] = {}
+        self.turns: list[tuple[float, int]] = []
+        """A heap of the maps that have something queued; least served first."""
+        self.served = 0.0
+        """What the map had been served that was last in turn."""
+        self.wanting: dict[int, Map] = {}
+        """Maps whose owner should be asked for a chunk as soon as a worker has room."""
+        self.demands: dict[int, Map] = {}
+        """Maps whose owner was asked, the latest last."""
+        self.leases: dict[int, Lease] = {}
+        self.waiting: dict[int, Lease] = {}
+        """Leases that have not started, the oldest first."""
+        self.deadlines = Agenda()
+        self.lateness = Agenda()
+        """When a lease will have run suspiciously long."""
+        self.late: dict[int, Lease] = {}
+        """Leases that have, and that nobody else has been lent yet."""
+        self.unjudged: dict[int, dict[int, Lease]] = {}
+        """Leases of each map that started before anything was known about how long they take."""
+        self._next_lease = 1
 
-class InvalidTransition(AssertionError):
-    """A bug in the scheduler: a chunk cannot go from one state to the other."""
+    def resize(self, worker: Worker, capacity: int) -> None:
+        """Notes how many chunks a worker, which may be new, computes at once."""
+        self.workers[worker.id] = worker
+        self.capacity += capacity - worker.capacity
+        worker.capacity = capacity
+        self._start_waiting(worker)
 
+    def remove_worker(self, worker: Worker) -> None:
+        """Forgets a worker, whose leases are closed already."""
+        self.capacity -= worker.capacity
+        worker.capacity = 0
+        self.mark_worker(worker)
+        del self.workers[worker.id]
+        for map_id in worker.maps:
+            del self.maps[map_id].paces[worker.id]
 
-@dataclass(slots=True, eq=False)
-class Chunk:
-    """Some items of one map, and how far they are."""
+    def mark_worker(self, worker: Worker) -> None:
+        """Puts a worker where it belongs after its leases or capacity changed."""
+        if worker.is_active:
+            self.active.add(worker.id)
+        else:
+            self.active.discard(worker.id)
+        has_place = worker.has_place
+        for table, belongs in (
+            (self.idle, has_place),
+            (self.hungry, not has_place and worker.wants_more),
+            (self.stuck, bool(worker.waiting) and not worker.running),
+        ):
+            if belongs:
+                table.setdefault(worker.id, worker)
+            else:
+                table.pop(worker.id, None)
 
-    map: Map
-    start: int
-    count: int
-    payload: object
-    state: ChunkState = ChunkState.QUEUED
-    done: int = 0
-    failures: int = 0
-    lease: int | None = None
+    def mark_map(self, current: Map) -> None:
+        """Puts a map where it belongs after its queue or its demand changed."""
+        alive = current.id in self.maps
+        queued = bool(current.queue or current.suspects)
+        if alive and queued and not current.in_turn:
+            current.in_turn = True
+            heapq.heappush(self.turns, (current.served, current.id))
+        if alive and not current.ended and current.demanded is None and not current.queue:
+            self.wanting.setdefault(current.id, current)
+        else:
+            self.wanting.pop(current.id, None)
 
-    def become(self, state: ChunkState) -> None:
-        """Changes the state, if the table of transitions has that change."""
-        if (self.state, state) not in _TRANSITIONS:
-            where = f"chunk {self.start} of map {self.map.id}"
-            raise InvalidTransition(f"{where} is {self.state.value}, cannot become {state.value}")
-        self.state = state
+    def demand(self, current: Map) -> None:
+        """Notes that the owner is asked for a chunk."""
+        current.demanded = self.now
+        self.demands[current.id] = current
+        self.mark_map(current)
 
+    def end_demand(self, current: Map) -> None:
+        """Notes that the owner answered."""
+        current.demanded = None
+        self.demands.pop(current.id, None)
+        self.mark_map(current)
 
-@dataclass(slots=True, eq=False)
-class Map:
-    """One call of `map`, as far as it has not been delivered."""
+    def open_lease(self, worker: Worker, chunk: Chunk, cost: float | None) -> Lease:
+        """Lends a chunk, which may be lent already, to a worker."""
+        if chunk.state is ChunkState.QUEUED:
+            chunk.become(ChunkState.LEASED)
+        lease = Lease(
+            self._next_lease,
+            worker,
+            chunk,
+            begin=chunk.next,
+            next=chunk.next,
+            lent=self.now,
+            cost=cost,
+            piecewise=chunk.piecewise,
+        )
+        self._next_lease += 1
+        self.leases[lease.id] = lease
+        chunk.leases.append(lease)
+        chunk.map.served += lease.weight
+        # Last in line, so that the places of a large device are not all filled first.
+        self.idle.pop(worker.id, None)
+        self.hungry.pop(worker.id, None)
+        worker.waiting[lease.id] = self.waiting[lease.id] = lease
+        worker.backlog += lease.weight
+        self._start_waiting(worker)
+        return lease
 
-    id: int
-    total: int | None
-    chunk_size: int | None
-    timeout: float
-    arrived: int = 0
-    demanded: bool = False
-    """Whether the owner has been asked for a chunk and has not answered."""
-    ended: bool = False
-    delivered: int = 0
-    queue: deque[Chunk] = field(default_factory=deque)
-    chunks: dict[int, Chunk] = field(default_factory=dict)
-    """Those queued or leased, by the index of their first item."""
-    workers: dict[int, Pace] = field(default_factory=dict)
-    """Those that know the function."""
+    def start(self, lease: Lease) -> None:
+        """Moves a lease from the waiting to the running ones."""
+        self._stop_waiting(lease)
+        lease.worker.running[lease.id] = lease
+        lease.started = self.now
+        self.renew(lease)
 
+    def overtake(self, lease: Lease) -> None:
+        """Notes that a worker started another lease than the first of those that wait."""
+        self.start(lease)
+        lease.started = lease.lent  # at the earliest: it will be taken for slower than it is
+        self.mark_worker(lease.worker)
 
-@dataclass(slots=True, eq=False)
-class Worker:
-    """One connection with its places."""
+    def renew(self, lease: Lease) -> None:
+        """Puts off the times at which a lease expires, and at which it is late."""
+        current = lease.chunk.map
+        lease.renewed = self.now
+        self.deadlines.set(lease.id, self.now + current.limit)
+        self.late.pop(lease.id, None)
+        late = self.late_at(lease)
+        if late is None:
+            self.unjudged.setdefault(current.id, {})[lease.id] = lease
+        else:
+            self.lateness.set(lease.id, late)
 
-    id: int
-    capacity: int
-    leases: set[int] = field(default_factory=set)
-    cancelling: set[int] = field(default_factory=set)
-    """Leases that it was told to stop and may still be busy with: each takes a place."""
-    maps: set[int] = field(default_factory=set)
+    def late_at(self, lease: Lease) -> float | None:
+        """Returns when a started lease is late, or None if no chunk of its map is done yet.
 
-    @property
-    def has_room(self) -> bool:
-        """Whether a place is free."""
-        return len(self.leases) + len(self.cancelling) < self.capacity
+        The rule is cubed's: after twice the time in which three quarters of the others were done.
+        A chunk that takes others long already will take this worker as long.
+        """
+        typical = lease.chunk.map.durations.three_quarters
+        if typical is None:
+            return None
+        expected = typical * (lease.chunk.stop - lease.next)
+        others = (each for each in lease.chunk.leases if each.id < lease.id)
+        return lease.renewed + 2 * max(
+            expected, *(lease.lent - each.renewed for each in others), 0.0
+        )
 
+    def judge(self, current: Map) -> None:
+        """Notes when the leases are late that started before anything was known."""
+        for lease in self.unjudged.pop(current.id, {}).values():
+            late = self.late_at(lease)
+            if lease.id in self.leases and late is not None:
+                self.lateness.set(lease.id, late)
 
-@dataclass(slots=True, eq=False)
-class Lease:
-    """A chunk that is lent to a worker until a deadline; results renew it."""
+    def close_lease(self, lease: Lease, *, cancelled: bool = False) -> None:
+        """Takes a lease off all tables; a cancelled one keeps its place until that is free."""
+        del self.leases[lease.id]
+        lease.chunk.leases.remove(lease)
+        worker = lease.worker
+        if worker.running.pop(lease.id, None) is None:
+            self._stop_waiting(lease)
+        elif cancelled:
+            worker.cancelling.add(lease.id)
+        self.deadlines.cancel(lease.id)
+        self.lateness.cancel(lease.id)
+        self.late.pop(lease.id, None)
+        self._start_waiting(worker)
 
-    id: int
-    worker: Worker
-    chunk: Chunk
-    since: float
-    deadline: float
-    skip: int
-    """How many of the chunk's items were done when it was lent."""
+    def free_place(self, worker: Worker, lease_id: int) -> None:
+        """Notes that a worker has stopped what it was told to stop."""
+        worker.cancelling.discard(lease_id)
+        self._start_waiting(worker)
+
+    def add_chunk(self, chunk: Chunk) -> None:
+        """Enters a queued chunk, last in line."""
+        chunk.map.chunks[chunk.stop] = chunk
+        (chunk.map.suspects if chunk.failed_by else chunk.map.queue).append(chunk)
+        self.mark_map(chunk.map)
+
+    def requeue(self, chunk: Chunk) -> None:
+        """Puts a chunk that nobody has any more first in line."""
+        chunk.become(ChunkState.QUEUED)
+        self.put_back(chunk)
+
+    def put_back(self, chunk: Chunk) -> None:
+        """Puts a chunk that was taken out of a queue first in line."""
+        (chunk.map.suspects if chunk.failed_by else chunk.map.queue).appendleft(chunk)
+        self.mark_map(chunk.map)
+
+    def cut(self, chunk: Chunk, index: int) -> Chunk:
+        """Cuts the items before `index` off a chunk that nobody has, and returns them as another.
+
+        Neither is in a queue afterwards.
+        """
+        head = Chunk(
+            chunk.map,
+            chunk.parcel,
+            chunk.next,
+            index,
+            attempt=chunk.attempt,
+            piecewise=chunk.piecewise,
+            failures=chunk.failures,
+            departures=chunk.departures,
+            failed_by=set(chunk.failed_by),
+        )
+        chunk.parcel.chunks += 1
+        chunk.map.chunks[head.stop] = head
+        chunk.answered_up_to(index)
+        return head
+
+    def finish(self, chunk: Chunk) -> Parcel | None:
+        """Takes a chunk off the books, and returns its parcel if no other needs it."""
+        chunk.become(ChunkState.DONE)
+        del chunk.map.chunks[chunk.stop]
+        chunk.parcel.chunks -= 1
+        return None if chunk.parcel.chunks else chunk.parcel
+
+    def remove_map(self, current: Map) -> None:
+        """Forgets a map, whose leases are closed already."""
+        del self.maps[current.id]
+        self.unjudged.pop(current.id, None)
+        self.end_demand(current)
+        for worker_id in current.paces:
+            self.workers[worker_id].maps.discard(current.id)
+
+    def _start_waiting(self, worker: Worker) -> None:
+        while worker.waiting and worker.has_place:
+            self.start(next(iter(worker.waiting.values())))
+        self.mark_worker(worker)
+
+    def _stop_waiting(self, lease: Lease) -> None:
+        worker = lease.worker
+        del worker.waiting[lease.id], self.waiting[lease.id]
+        # Sums of floats that come and go drift; an empty one is zero.
+        worker.backlog = worker.backlog - lease.weight if worker.waiting else 0.0
+
+    def check(self) -> None:
+        """Raises AssertionError where the books do not agree; for tests."""
+        assert self.capacity == sum(worker.capacity for worker in self.workers.values())
+        for worker in self.workers.values():
+            assert (worker.id in self.active) == worker.is_active
+            assert (worker.id in self.idle) == worker.has_place
+            assert (worker.id in self.hungry) == (not worker.has_place and worker.wants_more)
+            assert not (worker.waiting and worker.has_place), "waits beside a free place"
+            assert worker.running or not worker.waiting, "waits behind nothing"
+            assert not worker.running.keys() & worker.waiting.keys()
+            assert not (worker.running.keys() | worker.waiting.keys()) & worker.cancelling
+            for lease in (*worker.running.values(), *worker.waiting.values()):
+                assert self.leases[lease.id] is lease
+                assert lease.worker is worker
+        assert not self.idle.keys() - self.workers.keys()
+        assert not self.hungry.keys() - self.workers.keys()
+        for lease in self.leases.values():
+            waits = lease.id in self.waiting
+            assert lease in lease.chunk.leases
+            assert lease.chunk.state is ChunkState.LEASED
+            assert waits == (lease.started is None) == (lease.id in lease.worker.waiting)
+            assert waits != (lease.id in lease.worker.running)
+            assert waits != (lease.id in self.deadlines)
+            assert self.maps[lease.chunk.map.id] is lease.chunk.map
+        assert self.waiting.keys() | self.late.keys() <= self.leases.keys()
+        for current in self.maps.values():
+            self._check_map(current)
+
+    def _check_map(self, current: Map) -> None:
+        queued = [*current.queue, *current.suspects]
+        assert len({chunk.stop for chunk in queued}) == len(queued)
+        assert bool(queued) <= current.in_turn, "queued and never its turn"
+        assert (current.demanded is None) == (current.id not in self.demands)
+        wants = not current.ended and current.demanded is None and not current.queue
+        assert wants == (current.id in self.wanting)
+        ranges = []
+        for stop, chunk in current.chunks.items():
+            assert stop == chunk.stop
+            assert (chunk in queued) == (chunk.state is ChunkState.QUEUED) == (not chunk.leases)
+            assert len({lease.worker.id for lease in chunk.leases}) == len(chunk.leases)
+            assert all(lease.begin <= lease.next <= chunk.stop for lease in chunk.leases)
+            ranges.append((chunk.next, chunk.stop))
+        ranges.sort()
+        assert all(one[1] <= other[0] for one, other in pairwise(ranges))
+        assert all(start < stop for start, stop in ranges)
+        pending = sum(stop - start for start, stop in ranges)
+        assert current.answered + pending == current.arrived, "an item is lost or doubled"
+        assert current.paces.keys() <= self.workers.keys()

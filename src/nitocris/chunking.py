@@ -1,4 +1,4 @@
-"""How many items the next chunk has.
+"""How many items the next chunk has, and how long it will take.
 
 A fixed `chunk_size` is obeyed.  Otherwise each worker's chunks aim at `TARGET_SECONDS` of its own
 time, transfer included: they start at one item, at most double each time, shrink at once, and never
@@ -7,11 +7,18 @@ exceed an even share of what remains, so that all workers end together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import floor, inf, log2
 
 TARGET_SECONDS = 0.5
 """Long against a round trip, short against a person's patience (joblib aims at 0.2 to 2 s)."""
 MAX_ITEMS = 10_000
+
+_STEPS = 4
+"""Buckets of durations in each factor of two: a quantile is then known to within 19 %."""
+_SHORTEST = -20 * _STEPS
+_BUCKETS = 45 * _STEPS
+"""From a microsecond to a year."""
 
 
 @dataclass(slots=True)
@@ -21,11 +28,62 @@ class Pace:
     items: int = 0
     """Size of its last chunk, 0 before the first answer."""
     seconds_per_item: float = 0.0
+    all_items: int = 0
+    all_seconds: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Seconds per item so far: who is faster, where items differ; infinite if unknown."""
+        return self.all_seconds / self.all_items if self.all_items else inf
 
     def learn(self, items: int, seconds: float) -> None:
-        """Notes that a chunk of `items` took `seconds`, from sending it to its last result."""
+        """Notes that `items` took `seconds` from when the worker was free for them.
+
+        Slower is believed at once, faster by and by.
+        """
+        measured = seconds / items
+        known = self.seconds_per_item if self.items else measured
         self.items = items
-        self.seconds_per_item = seconds / items
+        self.all_items += items
+        self.all_seconds += seconds
+        self.seconds_per_item = max(measured, (known + measured) / 2)
+
+
+@dataclass(slots=True)
+class Durations:
+    """In what time three quarters of the chunks of a map were done, per item.
+
+    A histogram with logarithmic buckets and a pointer to the one with the quantile, which each new
+    value moves by a few buckets at most.
+    """
+
+    count: int = 0
+    _buckets: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
+    _at: int = 0
+    _up_to: int = 0
+    """How many values lie in the buckets up to the pointer's."""
+
+    def add(self, seconds_per_item: float) -> None:
+        """Notes one duration."""
+        scaled = floor(log2(max(seconds_per_item, 1e-9)) * _STEPS) - _SHORTEST
+        bucket = min(max(scaled, 0), _BUCKETS - 1)
+        self._buckets[bucket] += 1
+        self.count += 1
+        self._up_to += bucket <= self._at
+        while self._up_to < 0.75 * self.count:
+            self._at += 1
+            self._up_to += self._buckets[self._at]
+        while self._up_to - self._buckets[self._at] >= 0.75 * self.count:
+            self._up_to -= self._buckets[self._at]
+            self._at -= 1
+
+    @property
+    def three_quarters(self) -> float | None:
+        """The seconds per item that three quarters did not exceed; None before the first."""
+        if self.count == 0:
+            return None
+        edge: float = 2.0 ** ((self._at + 1 + _SHORTEST) / _STEPS)
+        return edge
 
 
 def next_count(pace: Pace | None, remaining: int | None, capacity: int) -> int:

@@ -63,9 +63,14 @@ class _Worker:
 
 
 class Coordinator:
-    """Performs what the scheduler wants, and tells it what happens."""
+    """Performs what the scheduler wants, and tells it what happens.
 
-    def __init__(self) -> None:
+    Args:
+        tell: Takes sentences that the owner should read.
+    """
+
+    def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._scheduler = Scheduler()
         self._maps: dict[int, _Map] = {}
@@ -98,6 +103,9 @@ class Coordinator:
         total: int | None,
         chunk_size: int | None,
         timeout: float,
+        item_timeout: float | None = None,
+        keep_going: bool = False,
+        retries: int = 0,
     ) -> int:
         """Opens a map and returns its number; what the owner must know goes to `inbox`.
 
@@ -108,12 +116,18 @@ class Coordinator:
             total: The number of items, if known.
             chunk_size: Items per chunk; None to let it be learnt.
             timeout: Seconds without any result after which a lease expires.
+            item_timeout: Seconds that one item may take.
+            keep_going: Whether items that fail are delivered like any other; else the first one
+                ends the map.
+            retries: How often an item is tried again that failed in a transient way.
         """
         number = self._next_map
         self._next_map += 1
         self._maps[number] = _Map(function, registry, inbox)
         self._blobs.keep(number, function.blobs)
-        self._handle(ev.MapStarted(number, total, chunk_size, timeout))
+        self._handle(
+            ev.MapStarted(number, total, chunk_size, timeout, item_timeout, keep_going, retries)
+        )
         return number
 
     def supply(self, number: int, start: int, count: int, items: Shipment) -> None:
@@ -131,12 +145,16 @@ class Coordinator:
         self._handle(ev.MapCancelled(number))
         self._drop_map(number)
 
+    def cancel_item(self, number: int, index: int) -> None:
+        """Gives up an item that was supplied as a chunk of its own; it counts as done."""
+        self._handle(ev.ItemCancelled(number, index))
+
     def close(self) -> None:
         """Ends all maps with `ClosedError` and sends the devices away."""
         for number, current in list(self._maps.items()):
             self.cancel_map(number)
             error = ClosedError("the execution was closed while a map was running")
-            current.inbox(ev.Fail(number, 0, error))
+            current.inbox(ev.Fail(number, 0, ev.Failed(error, "", 0)))
         for worker in self._workers.values():
             worker.device.close(protocol.CLOSE_GOING_AWAY, "the execution has ended")
         if self._timer:
@@ -158,7 +176,8 @@ class Coordinator:
         number = self._next_worker
         self._next_worker += 1
         self._workers[number] = _Worker(device, is_browser)
-        self._handle(ev.WorkerJoined(number, 0))
+        name = f"{'browser' if is_browser else 'native'} worker {number}"
+        self._handle(ev.WorkerJoined(number, 0, name))
         return number
 
     def announce(self, number: int, capacity: int, environment: str | None = None) -> None:
@@ -222,16 +241,16 @@ class Coordinator:
         registry = self._maps[map_number].registry
         try:
             if len(payload) < LARGE_RESULT_BYTES:
-                values, failure = _decode_result(payload, message.count, registry)
+                values, failures = _decode_result(payload, message, registry)
             else:
-                values, failure = await asyncio.to_thread(
-                    _decode_result, payload, message.count, registry
+                values, failures = await asyncio.to_thread(
+                    _decode_result, payload, message, registry
                 )
         except DecodeError as error:
             self._handle(ev.ResultRejected(number, message.lease, str(error)))
             return
         self._handle(
-            ev.ResultArrived(number, message.lease, message.offset, values, failure, message.final)
+            ev.ResultArrived(number, message.lease, message.offset, values, message.final, failures)
         )
 
     def _handle(self, event: ev.Event) -> None:
@@ -247,7 +266,12 @@ class Coordinator:
                 self._workers[command.worker].device.send(message, function.payload)
             case ev.Lend(payload=Shipment() as items):
                 lent = protocol.Chunk(
-                    command.lease, command.map, command.count, command.skip, items.blob_ids
+                    command.lease,
+                    command.map,
+                    command.skip,
+                    command.stop,
+                    items.blob_ids,
+                    command.piecewise,
                 )
                 self._workers[command.worker].device.send(lent, items.payload)
             case ev.Lend():
@@ -258,6 +282,12 @@ class Coordinator:
                 self._send(command.worker, protocol.Forget(command.map))
             case ev.Blame():
                 self._blame(command.worker, command.reason)
+            case ev.Rest():
+                self._warn(command.worker, f"rests for {command.seconds:g} s", command.reason)
+            case ev.Dismiss():
+                self._warn(command.worker, "was sent away", command.reason)
+                if worker := self._workers.get(command.worker):
+                    worker.device.close(protocol.CLOSE_DISMISSED, command.reason)
             case ev.Release():
                 if isinstance(command.payload, Shipment):
                     self._blobs.release(command.map, command.payload.blobs)
@@ -273,6 +303,12 @@ class Coordinator:
     def _send(self, number: int, message: protocol.FromCoordinator) -> None:
         if worker := self._workers.get(number):
             worker.device.send(message)
+
+    def _warn(self, number: int, what: str, reason: str) -> None:
+        worker = self._workers.get(number)
+        kind = "browser" if worker and worker.is_browser else "native"
+        logger.warning("%s worker %d %s: %s", kind, number, what, reason)
+        self._tell(f"{kind} worker {number} {what}, because {reason}.")
 
     def _blame(self, number: int, reason: str) -> None:
         worker = self._workers.get(number)
@@ -308,21 +344,31 @@ class Coordinator:
 
 
 def _decode_result(
-    payload: memoryview, count: int, registry: codec.Registry | None
-) -> tuple[list[object], Exception | None]:
-    carried, failure = _pair(codec.decode(payload, registry))
+    payload: memoryview, message: protocol.Result, registry: codec.Registry | None
+) -> tuple[list[object], dict[int, ev.Failure]]:
+    decoded = codec.decode(payload, registry)
+    if not (isinstance(decoded, tuple) and len(decoded) == 2):
+        raise DecodeError("a result must be a pair of values and failures")
+    carried, listed = decoded
+    failures = _failures(listed, message)
     if registry is None and isinstance(carried, bytes):
         # Only with results="pickle", which admits nobody but holders of the worker token.
         carried = pickle.loads(carried)  # noqa: S301
-    values = [] if carried is None and registry is None else carried
-    if not isinstance(values, list) or len(values) != count:
-        raise DecodeError(f"a result must be a list of the {count} values that it announced")
-    if not (failure is None or isinstance(failure, RemoteError)):
-        raise DecodeError(f"a failure must be an exception, not {type(failure).__name__}")
-    return values, failure
+    if not isinstance(carried, list) or len(carried) != message.count:
+        raise DecodeError(f"a result must have the {message.count} values that it announced")
+    return carried, failures
 
 
-def _pair(decoded: object) -> tuple[object, object]:
-    if isinstance(decoded, tuple) and len(decoded) == 2:
-        return decoded
-    raise DecodeError("a result must be a pair of values and failure")
+def _failures(listed: object, message: protocol.Result) -> dict[int, ev.Failure]:
+    if not isinstance(listed, list) or len(listed) != message.raised:
+        raise DecodeError(f"a result must have the {message.raised} failures that it announced")
+    failures: dict[int, ev.Failure] = {}
+    for each in listed:
+        match each:
+            case (int(position), RemoteError() as error, bool(transient)) if (
+                0 <= position < message.count and position not in failures
+            ):
+                failures[position] = ev.Failure(error, transient)
+            case _:
+                raise DecodeError("a failure must be the place of an item, an exception, a flag")
+    return failures

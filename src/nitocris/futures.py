@@ -24,9 +24,9 @@ from typing import Any, TypeVar, assert_never
 from . import events as ev
 from .call import Call
 from .coordinator import ToOwner
+from .deliveries import explained
 from .errors import ClosedError
 from .function import Shipment, encode_arguments, modules_used_by
-from .outcomes import explained
 from .progress import say
 from .running import Running
 from .serving import Serving

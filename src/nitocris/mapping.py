@@ -1,7 +1,7 @@
 """One `map`, seen from the thread that called it.
 
     items --(as many as are demanded)--> Input --> Coordinator
-    results <-- Outcomes <------------------- inbox <--+
+    results <-- Deliveries <------------------- inbox <--+
 
 The owner's iterables and `__reduce__` methods run here, in the owner's thread, and only as far as
 the workers keep up; Ctrl-C arrives here as well.
@@ -15,7 +15,7 @@ from typing import Any, assert_never
 from . import events as ev
 from .call import Call
 from .coordinator import ToOwner
-from .outcomes import Outcomes, explained
+from .deliveries import Deliveries, explained
 from .progress import Progress
 from .serving import Serving
 from .supply import Input, cancel_map, encode, start_map
@@ -51,18 +51,18 @@ def _results(
     call: Call, items: Input, inbox: queue.SimpleQueue[ToOwner], watch: Watch, bar: Progress
 ) -> list[Any]:
     """Answers what the scheduler asks of the owner until the map is over."""
-    outcomes = Outcomes(call)
+    deliveries = Deliveries(call)
     watch.look()
     while True:
         match note := next_note(inbox, watch):
             case ev.Demand():
                 items.demand(note.count)
             case ev.Deliver():
-                outcomes.add(note)
+                deliveries.add(note)
                 watch.done += len(note.values)
                 bar.advance(len(note.values))
             case ev.Finish():
-                return list(outcomes.ready)
+                return list(deliveries.ready)
             case ev.Fail():
                 raise explained(call, note.failed, note.index)
             case _:

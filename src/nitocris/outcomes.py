@@ -1,84 +1,293 @@
-"""Inwards: a map's results and failures, on their way from the coordinator to its owner."""
+"""What becomes of chunks: answered, failed, lost, given up; and the end of maps.
+
+    LEASED --answer--> DONE
+      |
+      +--loss--> QUEUED, first in line; the second time one item is answered after the other
+      |
+      +--the same item took down three workers--> it fails, alone
+
+A chunk may be answered by several workers at once; the first answer of each item counts.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from . import events as ev
-from .call import Call
-from .errors import RemoteError, WorkerLostError
+from .books import Books
+from .errors import ItemTimeoutError, WorkerLostError
+from .health import Record
+from .records import Chunk, ChunkState, Lease, Map, Worker
+
+MAX_FAILURES = 3
+"""Workers that an item may take down before it is given up."""
+MAX_DEPARTURES = 30
+"""Workers that may leave while they have an item: tabs are closed all the time, but a tab that runs
+out of memory leaves as well."""
 
 
 class Outcomes:
-    """Puts results in the order of the items, and failures where the owner wants them.
+    """Enters in the books what happened to leases, and says what follows.
 
     Args:
-        call: What the owner wants.
-        ordered: Whether to put them in order; else they stay as they come.
-
-    Attributes:
-        ready: What can be handed over, the next one first.
-        error: What is to be raised after all that is ready, where failures are to be raised.
+        books: Where it is entered.
+        emit: Takes the commands.
+        suspect: Takes a worker that failed a chunk which another one answered.
     """
 
-    def __init__(self, call: Call, *, ordered: bool = True) -> None:
-        self._call = call
-        self._ordered = ordered
-        self._early: dict[int, ev.Deliver] = {}
-        """What came before what it follows, by the index of its first item."""
-        self._settled = 0
-        self.ready: deque[Any] = deque()
-        self.error: Exception | None = None
+    def __init__(
+        self, books: Books, emit: Callable[[ev.Command], None], suspect: Callable[[Worker], None]
+    ) -> None:
+        self._books = books
+        self._emit = emit
+        self._suspect = suspect
+        self.everybody = Record()
 
-    @property
-    def handed_over(self) -> int:
-        """The number of items that are out of here: taken from `ready`, or left out."""
-        return self._settled - len(self.ready)
+    # Answers
 
-    def add(self, note: ev.Deliver) -> None:
-        """Takes what has come."""
-        if not self._ordered:
-            self._settle(note)
+    def answered(self, lease: Lease, event: ev.ResultArrived) -> None:
+        """Takes results of a lease, of which the first for each item counts."""
+        chunk = lease.chunk
+        current = chunk.map
+        first = chunk.parcel.start + event.offset
+        stop = first + len(event.values)
+        raised_last = len(event.values) - 1 in event.failures
+        ends = event.final == (stop == chunk.stop) or (event.final and raised_last)
+        if not event.values or first != lease.next or stop > chunk.stop or not ends:
+            self.rejected(lease, f"results {first} to {stop} do not fit the items of their lease")
             return
-        self._early[note.start] = note
-        while self.error is None and (following := self._early.pop(self._settled, None)):
-            self._settle(following)
-
-    def _settle(self, note: ev.Deliver) -> None:
-        if note.failures:
-            self._settle_singly(note)
+        if lease.started is None:
+            self._books.overtake(lease)
+        lease.next = stop
+        retried: list[Chunk] = []
+        if stop > chunk.next:
+            retried = self._accept(lease, first, event.values, event.failures)
+        if current.id not in self._books.maps:
+            return  # it failed
+        if chunk.next == chunk.stop:
+            self._complete(lease)
+        elif event.final:
+            self.close(lease)
         else:
-            self.ready.extend(note.values)
-        self._settled += len(note.values)
+            self._books.renew(lease)
+        for again in retried:
+            self._books.add_chunk(again)
+        self.finish_if_done(current)
 
-    def _settle_singly(self, note: ev.Deliver) -> None:
-        for index, value in enumerate(note.values, note.start):
-            failed = note.failures.get(index)
-            if failed is None:
-                self.ready.append(value)
-            elif self._call.errors == "return":
-                self.ready.append(explained(self._call, failed, index))
-            elif self._call.errors == "raise":
-                self.error = explained(self._call, failed, index)
-                return
+    def _accept(
+        self,
+        lease: Lease,
+        first: int,
+        values: Sequence[object],
+        failures: Mapping[int, ev.Failure],
+    ) -> list[Chunk]:
+        """Delivers the values from `first` on that nobody else answered before.
+
+        Returns:
+            Chunks of one item each that are to be tried again.
+        """
+        chunk = lease.chunk
+        current = chunk.map
+        begin, stop = chunk.next, lease.next
+        chunk.answered_up_to(stop)
+        failed: dict[int, ev.Failed] = {}
+        retried: list[Chunk] = []
+        for position in sorted(failures):
+            index = first + position
+            failure = failures[position]
+            if index < begin:
+                continue
+            if failure.transient and chunk.attempt <= current.retries:
+                self._deliver(current, begin, values[begin - first : position], failed)
+                begin, failed = index + 1, {}
+                retried.append(_another_attempt(lease, index))
+                continue
+            final = ev.Failed(failure.error, lease.worker.name, chunk.attempt)
+            if not current.keep_going:
+                self._deliver(current, begin, values[begin - first : position], failed)
+                self._fail_map(current, index, final)
+                return []
+            failed[index] = final
+        fresh = values if begin == first else values[begin - first :]
+        self._deliver(current, begin, fresh, failed)
+        return retried
+
+    def _deliver(
+        self,
+        current: Map,
+        start: int,
+        values: Sequence[object],
+        failed: Mapping[int, ev.Failed],
+    ) -> None:
+        if values:
+            current.answered += len(values)
+            self._emit(ev.Deliver(current.id, start, values, failed))
+
+    def _complete(self, lease: Lease) -> None:
+        """Notes that a lease answered the last item of its chunk."""
+        chunk, worker = lease.chunk, lease.worker
+        current = chunk.map
+        assert lease.started is not None
+        seconds = max(self._books.now - lease.started, 0.0)
+        items = chunk.stop - lease.begin
+        current.paces[worker.id].learn(items, seconds)
+        current.durations.add(seconds / items)
+        current.served += seconds - lease.weight
+        worker.record.answered()
+        self.everybody.answered()
+        self._books.judge(current)
+        self._books.close_lease(lease)
+        for slower in list(chunk.leases):
+            self.cancel(slower)
+        self._finish_chunk(chunk)
+        # A worker that only was asked to try an item again which had raised has failed nothing.
+        for worker_id in sorted(chunk.failed_by) if chunk.attempt == 1 else ():
+            if worker_id != worker.id and worker_id in self._books.workers:
+                self._suspect(self._books.workers[worker_id])
+
+    # Failures
+
+    def failed(self, lease: Lease, reason: str, *, expired: bool = False) -> None:
+        """Its worker crashed or hung: was it the item?"""
+        chunk, worker = lease.chunk, lease.worker
+        alone = lease.piecewise or chunk.stop - lease.next == 1
+        if lease.next == chunk.next:
+            chunk.failed_by.add(worker.id)
+            chunk.failures += alone and lease.started is not None
+            chunk.piecewise = True
+        if expired:
+            self.cancel(lease)
+        else:
+            self._books.close_lease(lease)
+        if not chunk.leases:
+            limit = chunk.map.item_timeout if expired and alone else None
+            self._lend_again(chunk, worker.name, reason, limit)
+
+    def lost(self, lease: Lease) -> None:
+        """Its worker left, which says little about the item."""
+        chunk = lease.chunk
+        had_it = lease.started is not None and lease.next == chunk.next
+        self._books.close_lease(lease)
+        if had_it:
+            chunk.departures += 1
+            chunk.piecewise = chunk.piecewise or 2 * chunk.departures > MAX_DEPARTURES
+        if not chunk.leases:
+            self._lend_again(chunk, lease.worker.name, "it left, perhaps for lack of memory")
+
+    def rejected(self, lease: Lease, reason: str) -> None:
+        """Nonsense counts against its worker, never against the chunk."""
+        self._emit(ev.Blame(lease.worker.id, reason))
+        lease.chunk.failed_by.add(lease.worker.id)
+        self.close(lease)
+
+    def close(self, lease: Lease) -> None:
+        """Ends a lease without an answer, and without blaming anybody."""
+        self._books.close_lease(lease)
+        if not lease.chunk.leases:
+            self._books.requeue(lease.chunk)
+
+    def cancel(self, lease: Lease) -> None:
+        """Tells a worker to stop; the chunk stays where it is."""
+        self._emit(ev.Cancel(lease.worker.id, lease.id))
+        self._books.close_lease(lease, cancelled=True)
+
+    def _lend_again(
+        self, chunk: Chunk, worker: str, reason: str, item_timeout: float | None = None
+    ) -> None:
+        """Queues a chunk that nobody has any more; an item that took down too many is given up.
+
+        Args:
+            chunk: The chunk.
+            worker: The name of the worker that had it.
+            reason: Why it does not have it any more.
+            item_timeout: The limit that its first item has exceeded, if that is why.
+        """
+        gone = chunk.piecewise and chunk.departures >= MAX_DEPARTURES
+        hopeless = gone or chunk.failures >= MAX_FAILURES or item_timeout is not None
+        chunk.become(ChunkState.QUEUED)
+        item = chunk
+        if (hopeless or chunk.failures) and chunk.remaining > 1:
+            # It is known which item it was: the others go on without it, and without blame.
+            item = self._books.cut(chunk, chunk.next + 1)
+            chunk.failed_by.clear()
+            chunk.piecewise = False
+            self._books.put_back(chunk)
+        if hopeless:
+            self._give_up(item, worker, reason, item_timeout)
+        else:
+            self._books.put_back(item)
+
+    def _give_up(self, chunk: Chunk, worker: str, reason: str, item_timeout: float | None) -> None:
+        """Lets the one item of a chunk fail."""
+        current, index = chunk.map, chunk.next
+        tries = max(chunk.failures, chunk.departures)
+        error: Exception
+        if item_timeout is not None:
+            error = ItemTimeoutError.after(item_timeout)
+        else:
+            error = WorkerLostError(
+                f"item {index} took down {tries} workers, the last one ({worker}) because of: "
+                f"{reason}. Try it alone on this machine; if it only needs longer, raise "
+                "timeout_in_seconds."
+            )
+        failed = ev.Failed(error, worker, tries)
+        if not current.keep_going:
+            self._fail_map(current, index, failed)
+            return
+        self._deliver(current, index, [None], {index: failed})
+        self._finish_chunk(chunk)
+        self.finish_if_done(current)
+
+    # Ends
+
+    def unwanted(self, chunk: Chunk) -> None:
+        """The owner lost interest in the one item of a chunk."""
+        current = chunk.map
+        for lease in list(chunk.leases):
+            self.cancel(lease)
+        for queue in (current.queue, current.suspects):
+            if chunk in queue:
+                queue.remove(chunk)
+        self._books.mark_map(current)
+        current.answered += 1
+        self._finish_chunk(chunk)
+        self.finish_if_done(current)
+
+    def finish_if_done(self, current: Map) -> None:
+        """Ends a map whose items are all answered."""
+        if current.ended and not current.chunks:
+            self.end(current)
+            self._emit(ev.Finish(current.id))
+
+    def end(self, current: Map) -> None:
+        """Ends a map, whatever is still out."""
+        leases = [lease for chunk in current.chunks.values() for lease in chunk.leases]
+        # The waiting ones first, lest they start in the places of the others.
+        for lease in sorted(leases, key=lambda lease: lease.started is not None):
+            self.cancel(lease)
+        self._books.remove_map(current)
+        for worker_id in current.paces:
+            self._emit(ev.Forget(worker_id, current.id))
+
+    def _finish_chunk(self, chunk: Chunk) -> None:
+        parcel = self._books.finish(chunk)
+        if parcel:
+            self._emit(ev.Release(chunk.map.id, parcel.payload))
+
+    def _fail_map(self, current: Map, index: int, failed: ev.Failed) -> None:
+        self.end(current)
+        self._emit(ev.Fail(current.id, index, failed))
 
 
-def explained(call: Call, failed: ev.Failed, index: int | None = None) -> Exception:
-    """Returns an item's error with what the owner wants to know of it.
-
-    Args:
-        call: What the owner wants.
-        failed: How the item failed.
-        index: Which one it is, where that means something to the owner.
-    """
-    error = failed.error
-    if isinstance(error, RemoteError | WorkerLostError):
-        error.index, error.worker, error.attempts = index, failed.worker, failed.attempts
-    if isinstance(error, RemoteError):
-        item = "" if index is None else f" by item {index} of the map"
-        tries = max(call.limits.retries + 1, failed.attempts)
-        error.add_note(
-            f"raised{item} on {failed.worker or 'a worker'}, attempt {failed.attempts} of {tries}"
-        )
-    return error
+def _another_attempt(lease: Lease, index: int) -> Chunk:
+    """Returns a chunk with one item of a lease, for another worker if there is one."""
+    chunk = lease.chunk
+    chunk.parcel.chunks += 1
+    return Chunk(
+        chunk.map,
+        chunk.parcel,
+        index,
+        index + 1,
+        attempt=chunk.attempt + 1,
+        failed_by={lease.worker.id},
+    )

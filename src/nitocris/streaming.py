@@ -1,6 +1,6 @@
 """`imap` and `amap`: results are taken one by one while items are read by a thread of their own.
 
-    iterables --> Input (thread) --supply--> Coordinator --notes--> Outcomes --> whoever takes
+    iterables --> Input (thread) --supply--> Coordinator --notes--> Deliveries --> whoever takes
                     ^--------------- how many were handed over ----------------------+
 
 Between the threads there are only queues: nothing to lock, so Ctrl-C or the garbage collector can
@@ -23,8 +23,8 @@ from typing import Any, Self, TypeAlias, TypeVar, cast
 from . import events as ev
 from .call import Call
 from .coordinator import ToOwner
+from .deliveries import Deliveries, explained
 from .errors import ClosedError
-from .outcomes import Outcomes, explained
 from .progress import say
 from .running import Running
 from .serving import Serving
@@ -58,7 +58,7 @@ class Stream:
     def __init__(self, call: Call, running: Running, *, ordered: bool) -> None:
         self._call = call
         self._running = running
-        self._outcomes = Outcomes(call, ordered=ordered)
+        self._deliveries = Deliveries(call, ordered=ordered)
         self._requests: queue.SimpleQueue[ev.Demand | int | None] = queue.SimpleQueue()
         """For the reading thread: demands, how many items were handed over; None ends it."""
         self._reported = 0
@@ -104,7 +104,7 @@ class Stream:
             StopIteration: No result comes any more.
             Exception: The same, because of this; it is raised once.
         """
-        if self._outcomes.ready:
+        if self._deliveries.ready:
             return True
         if self._over:
             error, self._error = self._error, None
@@ -115,8 +115,8 @@ class Stream:
 
     def take(self) -> Any:
         """Returns the result that is there."""
-        result = self._outcomes.ready.popleft()
-        if self._outcomes.handed_over >= self._reported + self._step:
+        result = self._deliveries.ready.popleft()
+        if self._deliveries.handed_over >= self._reported + self._step:
             self._report()
         return result
 
@@ -125,11 +125,11 @@ class Stream:
         match note:
             case ev.Deliver():
                 self.watch.done += len(note.values)
-                self._outcomes.add(note)
+                self._deliveries.add(note)
                 if note.failures and self._call.errors == "raise":
                     self._requests.put(None)  # what follows the failed item is not wanted any more
-                if self._outcomes.error is not None:
-                    self._end(self._outcomes.error)
+                if self._deliveries.error is not None:
+                    self._end(self._deliveries.error)
             case ev.Finish():
                 self._end(self._broken)
             case ev.Fail():
@@ -140,7 +140,7 @@ class Stream:
     def close(self) -> None:
         """Drops all results and cancels the map; from any thread, and again and again."""
         self._end(None)
-        self._outcomes.ready.clear()
+        self._deliveries.ready.clear()
 
     def _end(self, error: BaseException | None) -> None:
         """Lets no more results come; those that are there can be taken, then comes the error."""
@@ -152,7 +152,7 @@ class Stream:
         self._running.remove(self)
 
     def _report(self) -> None:
-        self._reported = self._outcomes.handed_over
+        self._reported = self._deliveries.handed_over
         self._requests.put(self._reported)
 
     def _receive(self, note: ToOwner) -> None:

@@ -23,11 +23,13 @@ class Bench:
     def __init__(self) -> None:
         self.scheduler = Scheduler()
         self.now = 0.0
-        self.sources: dict[int, list[int]] = {}
+        self.sources: dict[int, int] = {}
         self.taken: dict[int, int] = {}
         self.results: dict[int, dict[int, object]] = {}
+        self.cancelled: dict[int, set[int]] = {}
         self.outcome: dict[int, ev.Finish | ev.Fail] = {}
         self.leases: dict[int, ev.Lend] = {}
+        """Those that are out, in the order in which they were lent."""
         self.progress: dict[int, int] = {}
         self.known: dict[int, set[int]] = {}
         self.commands: list[ev.Command] = []
@@ -49,29 +51,57 @@ class Bench:
         self.commands += told
         return told
 
-    def start(self, number: int, items: int, chunk_size: int | None = None) -> None:
-        self.sources[number] = list(range(items))
+    def start(self, number: int, items: int, chunk_size: int | None = None, **rules: Any) -> None:
+        self.sources[number] = items
         self.taken[number] = 0
         self.results[number] = {}
-        self.tell(ev.MapStarted(number, items, chunk_size, TIMEOUT))
+        self.cancelled[number] = set()
+        self.tell(ev.MapStarted(number, items, chunk_size, TIMEOUT, **rules))
 
-    def join(self, worker: int, capacity: int = 1) -> None:
+    def join(self, worker: int, capacity: int = 1) -> list[ev.Command]:
         self.known[worker] = set()
-        self.tell(ev.WorkerJoined(worker, capacity))
+        return self.tell(ev.WorkerJoined(worker, capacity))
 
-    def answer(self, lease: int, count: int | None = None) -> list[ev.Command]:
+    def answer(
+        self, lease: int, count: int | None = None, failures: dict[int, ev.Failure] | None = None
+    ) -> list[ev.Command]:
         """Answers the next `count` items of a lease with their squares, or all the rest."""
         lent = self.leases[lease]
         offset = self.progress[lease]
-        rest = lent.count - offset
+        rest = lent.stop - offset
         count = rest if count is None else min(count, rest)
-        first = lent.payload[0] if isinstance(lent.payload, list) else 0
+        first = self.start_of(lent)
         values = [(first + offset + each) ** 2 for each in range(count)]
         final = count == rest
         self.progress[lease] += count
         if final:
             del self.leases[lease]
-        return self.tell(ev.ResultArrived(lent.worker, lease, offset, values, None, final))
+        result = ev.ResultArrived(lent.worker, lease, offset, values, final, failures or {})
+        return self.tell(result)
+
+    def start_of(self, lent: ev.Lend) -> int:
+        """Returns the index of the first item of a lease's payload."""
+        assert isinstance(lent.payload, range)
+        return lent.payload[0]
+
+    def items(self, lease: int) -> range:
+        """Returns the items that a lease is for, as long as nothing was answered."""
+        lent = self.leases[lease]
+        start = self.start_of(lent)
+        return range(start + lent.skip, start + lent.stop)
+
+    def pass_time(self, seconds: float) -> list[ev.Command]:
+        """Lets time pass, with an alarm whenever the scheduler wants one."""
+        until = self.now + seconds
+        told: list[ev.Command] = []
+        while (alarm := self.scheduler.next_deadline()) is not None and alarm <= until:
+            assert alarm >= self.now
+            self.now = alarm
+            told += self.tell(ev.TimePassed())
+            following = self.scheduler.next_deadline()
+            assert following is None or following > alarm, "an alarm that does not stop"
+        self.now = until
+        return told
 
     def of(self, kind: type[Any], commands: list[ev.Command] | None = None) -> list[Any]:
         return [
@@ -84,7 +114,7 @@ class Bench:
         match command:
             case ev.Demand():
                 start = self.taken[command.map]
-                items = self.sources[command.map][start : start + command.count]
+                items = range(start, min(start + command.count, self.sources[command.map]))
                 self.taken[command.map] += len(items)
                 if not items:
                     return ev.InputEnded(command.map)
@@ -105,11 +135,12 @@ class Bench:
             case ev.Deliver():
                 for index, value in enumerate(command.values, command.start):
                     assert index not in self.results[command.map], "delivered twice"
-                    self.results[command.map][index] = value
+                    assert index not in self.cancelled[command.map], "delivered though cancelled"
+                    self.results[command.map][index] = command.failures.get(index, value)
             case ev.Finish() | ev.Fail():
                 assert command.map not in self.outcome, "ended twice"
                 self.outcome[command.map] = command
-            case ev.Blame() | ev.Release():
+            case _:
                 pass
         return None
 

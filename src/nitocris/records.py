@@ -1,0 +1,193 @@
+"""What the scheduler's books are made of: chunks, maps, workers and leases.
+
+    Map --queue, chunks--> Chunk --leases--> Lease --worker--> Worker
+                             |                                   |
+                           Parcel (the payload)          running | waiting
+
+Times are seconds of the clock that the scheduler is told; items are named by their index in the
+map.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .chunking import Durations, Pace
+from .health import Record
+
+PREFETCH_SECONDS = 0.5
+"""Work that waits at each place of a worker, so that a round trip of 200 ms costs nothing."""
+MAX_WAITING = 8
+"""Chunks that wait at each place at most, however short they are."""
+ITEM_ALLOWANCE = 30.0
+"""Seconds more than `item_timeout` until a lease expires: blobs may have to be fetched first, and
+native workers end an item that takes too long by themselves."""
+
+
+class ChunkState(Enum):
+    """Where a chunk is."""
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    DONE = "done"
+
+
+_TRANSITIONS = {
+    (ChunkState.QUEUED, ChunkState.LEASED),
+    (ChunkState.LEASED, ChunkState.QUEUED),
+    (ChunkState.LEASED, ChunkState.DONE),
+    (ChunkState.QUEUED, ChunkState.DONE),  # the owner lost interest, or gave the item up
+}
+
+
+class InvalidTransition(AssertionError):
+    """A bug in the scheduler: a chunk cannot go from one state to the other."""
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    """Items as the owner encoded them, shared by the chunks that were cut from them."""
+
+    payload: object
+    start: int
+    chunks: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """Some neighbouring items of one map, from `next`, the first without an answer, to `stop`."""
+
+    map: Map
+    parcel: Parcel
+    next: int
+    stop: int
+    state: ChunkState = ChunkState.QUEUED
+    leases: list[Lease] = field(default_factory=list)
+    attempt: int = 1
+    """Which one it is, for an item that is tried again because the owner wants so."""
+    piecewise: bool = False
+    """Whether it failed before, so that the next worker shall answer each item by itself."""
+    failures: int = 0
+    """How often the item `next` took its worker down."""
+    departures: int = 0
+    """How many workers left while they had the item `next`."""
+    failed_by: set[int] = field(default_factory=set)
+    """The workers that failed it; others are preferred."""
+
+    @property
+    def remaining(self) -> int:
+        """How many of its items have no answer."""
+        return self.stop - self.next
+
+    def become(self, state: ChunkState) -> None:
+        """Changes the state, if the table of transitions has that change."""
+        if (self.state, state) not in _TRANSITIONS:
+            where = f"chunk {self.next} of map {self.map.id}"
+            raise InvalidTransition(f"{where} is {self.state.value}, cannot become {state.value}")
+        self.state = state
+
+    def answered_up_to(self, index: int) -> None:
+        """Notes that the items before this one have their answers."""
+        self.next = index
+        self.failures = self.departures = 0
+
+
+@dataclass(slots=True, eq=False)
+class Map:
+    """One call of `map`, as far as it has not been delivered."""
+
+    id: int
+    total: int | None
+    chunk_size: int | None
+    timeout: float
+    item_timeout: float | None = None
+    keep_going: bool = False
+    retries: int = 0
+    arrived: int = 0
+    demanded: float | None = None
+    """Since when the owner has been asked for a chunk and has not answered."""
+    ended: bool = False
+    answered: int = 0
+    queue: deque[Chunk] = field(default_factory=deque)
+    suspects: deque[Chunk] = field(default_factory=deque)
+    """Queued as well; these are for other workers than those that failed them."""
+    chunks: dict[int, Chunk] = field(default_factory=dict)
+    """Those queued or leased, by their `stop`, which no two of them share."""
+    paces: dict[int, Pace] = field(default_factory=dict)
+    """Of the workers that know the function."""
+    durations: Durations = field(default_factory=Durations)
+    served: float = 0.0
+    """Seconds of workers that it has had."""
+    in_turn: bool = False
+    """Whether it is in `Books.turns`."""
+
+    @property
+    def limit(self) -> float:
+        """Seconds without any result after which its leases expire."""
+        if self.item_timeout is None:
+            return self.timeout
+        return min(self.timeout, self.item_timeout + ITEM_ALLOWANCE)
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """One connection with its places."""
+
+    id: int
+    name: str = ""
+    capacity: int = 0
+    running: dict[int, Lease] = field(default_factory=dict)
+    waiting: dict[int, Lease] = field(default_factory=dict)
+    """Leases that it will start when a place is free, in this order."""
+    backlog: float = 0.0
+    """Seconds that the waiting ones will take together."""
+    cancelling: set[int] = field(default_factory=set)
+    """Leases that it was told to stop and may still be busy with: each takes a place."""
+    maps: set[int] = field(default_factory=set)
+    record: Record = field(default_factory=Record)
+    resting: bool = False
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may be lent anything: it has places, and is not busy stopping in all."""
+        return len(self.cancelling) < self.capacity and not self.resting
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it would start a chunk at once."""
+        return self.is_active and len(self.running) + len(self.cancelling) < self.capacity
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether it should have more chunks in advance."""
+        return (
+            self.is_active
+            and self.backlog < PREFETCH_SECONDS * self.capacity
+            and len(self.waiting) < MAX_WAITING * self.capacity
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """A chunk that is lent to a worker until a deadline; results renew it."""
+
+    id: int
+    worker: Worker
+    chunk: Chunk
+    begin: int
+    next: int
+    """The item that its worker answers next."""
+    lent: float
+    cost: float | None
+    """Seconds that it will probably take, None if nothing is known."""
+    piecewise: bool = False
+    started: float | None = None
+    renewed: float = 0.0
+    """When it started or, since then, when its last result came."""
+
+    @property
+    def weight(self) -> float:
+        """Seconds that it counts for while it waits."""
+        return PREFETCH_SECONDS if self.cost is None else self.cost

@@ -1,0 +1,1 @@
+"""The scheduler in a simulated world; `python -m tests.simulation --help` says how to use it."""

@@ -1,0 +1,66 @@
+"""Runs scenarios by their seeds.
+
+python -m tests.simulation --seed 17             tells the story of one seed
+python -m tests.simulation --seeds 10000         runs many, prints how to replay what failed
+python -m tests.simulation --efficiency          measures the table of docs/scheduler.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+
+from . import chaos
+
+
+def main() -> int:
+    """Returns the exit status: 1 if a seed failed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, help="one scenario, with its story")
+    parser.add_argument("--seeds", type=int, help="so many scenarios")
+    parser.add_argument("--first", type=int, default=0, help="the first seed of them")
+    options = parser.parse_args()
+    if options.seed is not None:
+        return tell(options.seed)
+    failed = [
+        seed
+        for seed in range(options.first, options.first + (options.seeds or 300))
+        if not passes(seed)
+    ]
+    print(f"{options.seeds or 300} seeds, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def passes(seed: int) -> bool:
+    """Runs a scenario; prints how to replay it if it fails."""
+    try:
+        chaos.run(seed)
+    except Exception as error:
+        print(f"seed {seed}: {type(error).__name__}: {error}\n    {replay(seed)}", flush=True)
+        return False
+    return True
+
+
+def replay(seed: int) -> str:
+    """Returns the command that tells the story of a seed."""
+    return f"python -m tests.simulation --seed {seed}"
+
+
+def tell(seed: int) -> int:
+    """Prints everything that happens in a scenario."""
+    simulation = chaos.prepare(seed, tell=True)
+    try:
+        chaos.finish(simulation)
+    except Exception:
+        print(*simulation.story, sep="\n")
+        traceback.print_exc()
+        return 1
+    print(*simulation.story, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
