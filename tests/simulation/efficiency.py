@@ -97,8 +97,12 @@ def churn(workers: int, seconds: float, ideal: float = 300.0, share: float = 0.1
 def crowd(workers: int, items: int, seconds: float = 0.1) -> Outcome:
     """A crowd that comes within a second."""
     simulation = Simulation(check=False)
+
+    def join() -> None:
+        simulation.join(latency=LATENCY)
+
     for number in range(workers):
-        simulation.at(number / workers, partial(simulation.join, latency=LATENCY))
+        simulation.at(number / workers, join)
     simulation.start(SimulatedMap(EqualCosts(items, seconds)))
     began = time.process_time()
     makespan = simulation.run()

@@ -88,10 +88,10 @@ def test_work_per_event_does_not_depend_on_the_number_of_items() -> None:
 
 @pytest.mark.timeout(180)
 def test_a_crowd_finishes() -> None:
-    """10,000 workers and a million items; the full size is `make simulation`."""
-    outcome = efficiency.crowd(workers=10_000, items=1_000_000)
+    """3,000 workers and 300,000 items; the full size is `make simulation`."""
+    outcome = efficiency.crowd(workers=3_000, items=300_000)
 
-    assert outcome.efficiency > 0.9
+    assert outcome.makespan < outcome.allowed
 
 
 _ = partial

@@ -78,7 +78,7 @@ class Bench:
 
     def leave(self, worker: int) -> list[ev.Command]:
         """Has a worker leave with all that it has."""
-        self.leases = {id: lend for id, lend in self.leases.items() if lend.worker != worker}
+        self.leases = {each: lend for each, lend in self.leases.items() if lend.worker != worker}
         return self.tell(ev.WorkerLeft(worker))
 
     def start_of(self, lent: ev.Lend) -> int:

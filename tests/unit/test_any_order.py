@@ -15,7 +15,7 @@ TRANSIENT = ev.Failure(RemoteError("try again"), transient=True)
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Workers come, go, answer in pieces, lie, crash and hang; owners cancel; results stay right."""
+    """Workers come, go, answer in pieces, lie and crash, owners cancel; results stay right."""
 
     def __init__(self) -> None:
         super().__init__()

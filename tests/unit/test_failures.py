@@ -40,7 +40,8 @@ def poison(bench: Bench, *items: int) -> None:
 
 def lost(bench: Bench, number: int, index: int) -> ev.Failed:
     """Returns how an item failed that took its workers down."""
-    failed: Any = bench.results[number][index]
+    failed = bench.results[number][index]
+    assert isinstance(failed, ev.Failed)
     assert isinstance(failed.error, WorkerLostError)
     return failed
 

@@ -188,7 +188,7 @@ def test_a_map_that_keeps_going_delivers_its_failures() -> None:
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_a_transient_failure_is_tried_again_elsewhere(index: int) -> None:
-    """The item alone goes to another worker if there is one; its neighbours are not computed again."""
+    """The item alone goes to another worker, if there is one; its neighbours are done."""
     bench = Bench()
     bench.join(1)
     bench.start(1, 3, chunk_size=3, retries=1)
