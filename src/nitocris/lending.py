@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from math import inf
 
 from . import events as ev
@@ -65,6 +65,8 @@ def first_demand(books: Books, current: Map) -> Iterator[ev.Command]:
 def _lend_queued(books: Books, pool: dict[int, Worker]) -> Iterator[ev.Command]:
     unfit = []
     while pool and books.turns:
+        if pool is books.hungry and _is_expected(books):
+            break
         worker = next(iter(pool.values()))
         chunk, seen = _next_chunk(books, worker)
         if chunk is None:
@@ -75,6 +77,21 @@ def _lend_queued(books: Books, pool: dict[int, Worker]) -> Iterator[ev.Command]:
             books.mark_map(current)
     for worker in unfit:
         books.mark_worker(worker)
+
+
+def _is_expected(books: Books) -> bool:
+    """Whether a chunk will come at once of a map that had less than the one in turn.
+
+    Nobody is idle for the lack of a chunk in advance, so that one is waited for.
+    """
+    served, _ = books.turns[0]
+    asked = (
+        each
+        for each in islice(reversed(books.demands.values()), TRIES)
+        if each.demanded is not None and each.demanded + PATIENCE > books.now
+    )
+    to_be_asked = islice(books.wanting.values(), TRIES)
+    return any(each.served < served for each in chain(to_be_asked, asked))
 
 
 def _next_chunk(books: Books, worker: Worker) -> tuple[Chunk | None, list[Map]]:
@@ -145,10 +162,13 @@ def _cost(worker: Worker, chunk: Chunk) -> float | None:
 def _demand(books: Books) -> Iterator[ev.Command]:
     """Asks the owners for chunks that suit the worker that is next.
 
-    One demand of each map at a time: its answer is lent at once, and asks for the next.
+    One demand of each map at a time: its answer is lent at once, and asks for the next.  Where
+    there are several maps, a chunk of each is kept ready, or whoever answers first had every turn.
     """
-    worker = next(iter((books.idle or books.hungry).values()), None)
-    while books.wanting and worker:
+    if not books.workers or not (books.idle or books.hungry or len(books.maps) > 1):
+        return
+    worker = next(iter((books.idle or books.hungry or books.workers).values()))
+    while books.wanting:
         current = next(iter(books.wanting.values()))
         books.demand(current)
         yield ev.Demand(current.id, current.chunk_size or _fitting(books, current, worker))

@@ -1,8 +1,9 @@
-"""Runs scenarios by their seeds.
+"""Runs scenarios by their seeds, and measures.
 
-python -m tests.simulation --seed 17             tells the story of one seed
-python -m tests.simulation --seeds 10000         runs many, prints how to replay what failed
-python -m tests.simulation --efficiency          measures the table of docs/scheduler.md
+python -m tests.simulation --seed 17        tells the story of one seed
+python -m tests.simulation --seeds 10000    runs many, prints how to replay what failed
+python -m tests.simulation --efficiency     measures the table of docs/scheduler.md
+python -m tests.simulation --crowd          100,000 workers and 10 million items
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import sys
 import traceback
 
-from . import chaos
+from . import chaos, efficiency
 
 
 def main() -> int:
@@ -21,16 +22,21 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, help="one scenario, with its story")
     parser.add_argument("--seeds", type=int, help="so many scenarios")
+    parser.add_argument("--efficiency", action="store_true", help="the table")
+    parser.add_argument("--crowd", action="store_true", help="100,000 workers, 10 million items")
     parser.add_argument("--first", type=int, default=0, help="the first seed of them")
     options = parser.parse_args()
     if options.seed is not None:
         return tell(options.seed)
-    failed = [
-        seed
-        for seed in range(options.first, options.first + (options.seeds or 300))
-        if not passes(seed)
-    ]
-    print(f"{options.seeds or 300} seeds, {len(failed)} failed")
+    if options.efficiency:
+        print(efficiency.table([scenario() for scenario in efficiency.SCENARIOS]), end="")
+    if options.crowd:
+        print(efficiency.table([efficiency.crowd(workers=100_000, items=10_000_000)]), end="")
+    if not options.seeds:
+        return 0
+    seeds = range(options.first, options.first + options.seeds)
+    failed = [seed for seed in seeds if not passes(seed)]
+    print(f"{len(seeds)} seeds, {len(failed)} failed")
     return 1 if failed else 0
 
 

@@ -8,6 +8,10 @@ items beforehand can do without the time of a last chunk, so that is granted whe
 from __future__ import annotations
 
 import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -88,6 +92,48 @@ def churn(workers: int, seconds: float, ideal: float = 300.0, share: float = 0.1
     makespan = simulation.run()
     name = f"{workers:,} workers, {share:.0%} replaced a minute, items of {seconds * 1000:,.0f} ms"
     return Outcome(name, ideal, makespan, simulation.lent_items / count, ideal / 0.9)
+
+
+def crowd(workers: int, items: int, seconds: float = 0.1) -> Outcome:
+    """A crowd that comes within a second."""
+    simulation = Simulation(check=False)
+
+    def join() -> None:
+        simulation.join(latency=LATENCY)
+
+    for number in range(workers):
+        simulation.at(number / workers, join)
+    simulation.start(SimulatedMap(EqualCosts(items, seconds)))
+    began = time.process_time()
+    makespan = simulation.run()
+    taken = time.process_time() - began
+    name = (
+        f"{workers:,} workers, {items:,} items, {taken / simulation.events * 1e6:.0f} µs an event"
+    )
+    ideal = items * seconds / workers
+    return Outcome(name, ideal, makespan, simulation.lent_items / items, ideal + 2.0)
+
+
+@dataclass(slots=True)
+class Calls:
+    """How many functions were called."""
+
+    count: int = 0
+
+
+@contextmanager
+def counting_calls() -> Iterator[Calls]:
+    """Counts calls of functions, of Python and of C, in the block."""
+    calls = Calls()
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        calls.count += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(None)
 
 
 SCENARIOS = [

@@ -1,0 +1,302 @@
+"""Items that take their workers down, and workers that fail what others can compute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nitocris import events as ev
+from nitocris.errors import ItemTimeoutError, WorkerLostError
+from nitocris.health import MAX_RESTS, REST_SECONDS
+from nitocris.outcomes import MAX_DEPARTURES, MAX_FAILURES
+from nitocris.records import ITEM_ALLOWANCE
+from tests.support.scheduler_bench import TIMEOUT, Bench, squares
+
+
+def crew(workers: int) -> Bench:
+    """Returns a bench with some workers."""
+    bench = Bench()
+    for worker in range(1, workers + 1):
+        bench.join(worker)
+    return bench
+
+
+def poison(bench: Bench, *items: int) -> None:
+    """Has the workers compute everything, and die of these items."""
+    while bench.leases:
+        lease = next(iter(bench.leases))
+        lend = bench.leases[lease]
+        at = bench.start_of(lend) + bench.progress[lease]
+        bad = next((item for item in items if item in range(at, bench.items(lease).stop)), None)
+        bench.now += 0.1
+        if bad is None:
+            bench.answer(lease, count=1 if lend.piecewise else None)
+        elif lend.piecewise and bad > at:
+            bench.answer(lease, count=1)
+        else:
+            bench.fail(lease)
+
+
+def lost(bench: Bench, number: int, index: int) -> ev.Failed:
+    """Returns how an item failed that took its workers down."""
+    failed = bench.results[number][index]
+    assert isinstance(failed, ev.Failed)
+    assert isinstance(failed.error, WorkerLostError)
+    return failed
+
+
+def test_an_item_that_takes_three_workers_down_fails_alone() -> None:
+    """The others of its chunk are answered, and the error names it and the reason."""
+    bench = crew(5)
+    bench.start(1, 30, chunk_size=10, keep_going=True)
+
+    poison(bench, 17)
+
+    failed = lost(bench, 1, 17)
+    assert "item 17 took down 3 workers" in str(failed.error)
+    assert "out of memory" in str(failed.error)
+    assert bench.results[1] == squares(30) | {17: failed}
+    assert bench.outcome[1] == ev.Finish(1)
+
+
+def test_two_poisonous_items_of_one_chunk_fail_both() -> None:
+    """Each by itself, neighbours or not."""
+    bench = crew(5)
+    bench.start(1, 10, chunk_size=10, keep_going=True)
+
+    poison(bench, 4, 5, 9)
+
+    expected = squares(10) | {index: lost(bench, 1, index) for index in (4, 5, 9)}
+    assert bench.results[1] == expected
+
+
+def test_three_different_workers_are_needed() -> None:
+    """One bad device cannot bring an item down while others are there."""
+    bench = crew(3)
+    bench.start(1, 1, keep_going=True)
+    seen = []
+
+    while bench.leases:
+        lease = next(iter(bench.leases))
+        seen.append(bench.leases[lease].worker)
+        bench.fail(lease)
+
+    assert sorted(seen) == [1, 2, 3]
+
+
+def test_a_chunk_that_failed_waits_for_another_worker() -> None:
+    """Even when the one that failed it is idle and the others are busy."""
+    bench = crew(2)
+    bench.start(1, 2, chunk_size=1)
+
+    (again,) = bench.of(ev.Lend, bench.fail(1))
+    later = bench.pass_time(TIMEOUT / 2)
+
+    assert again.worker == 2
+    assert bench.of(ev.Lend, later) == []
+
+
+def test_one_worker_alone_may_try_three_times() -> None:
+    """Where nobody else is, nobody else is waited for."""
+    bench = crew(1)
+    bench.start(1, 1)
+
+    for _ in range(MAX_FAILURES):
+        bench.fail(max(bench.leases))
+
+    outcome = bench.outcome[1]
+    assert isinstance(outcome, ev.Fail)
+    assert isinstance(outcome.failed.error, WorkerLostError)
+    assert (outcome.index, outcome.failed.worker, outcome.failed.attempts) == (0, "worker 1", 3)
+
+
+def test_after_a_failure_items_are_answered_one_by_one() -> None:
+    """So that the next crash shows which of them it was."""
+    bench = crew(2)
+    bench.start(1, 10, chunk_size=10)
+    bench.answer(1, count=3)
+
+    (again,) = bench.of(ev.Lend, bench.fail(1))
+    bench.answer(again.lease, count=1)
+    alone, others = bench.of(ev.Lend, bench.fail(again.lease))
+
+    assert (again.skip, again.stop, again.piecewise) == (3, 10, True)
+    assert (alone.skip, alone.stop) == (4, 5)
+    assert (others.skip, others.stop, others.piecewise) == (5, 10, False)
+
+
+def test_progress_clears_an_item_of_suspicion() -> None:
+    """Failures count for the item that was computed, not for its chunk."""
+    bench = crew(1)
+    bench.start(1, 10, chunk_size=10)
+    bench.fail(1)
+
+    for _ in range(5):
+        bench.answer(max(bench.leases), count=1)
+        bench.fail(max(bench.leases))  # the next item, which is lent alone then
+        bench.fail(min(bench.leases))
+        bench.answer(max(lease for lease in bench.leases if len(bench.items(lease)) == 1))
+        if bench.leases:
+            bench.fail(max(bench.leases))
+    while bench.leases:
+        bench.answer(min(bench.leases))
+
+    assert bench.results[1] == squares(10)
+
+
+def test_a_worker_that_leaves_is_no_failure_of_its_chunk() -> None:
+    """Tabs are closed all the time: an item may lose many workers."""
+    bench = Bench()
+    bench.start(1, 1)
+    for worker in range(MAX_DEPARTURES - 1):
+        bench.join(worker)
+        bench.leave(worker)
+    bench.join(99)
+
+    bench.answer(max(bench.leases))
+
+    assert bench.outcome[1] == ev.Finish(1)
+
+
+def test_an_item_whose_workers_all_leave_is_given_up_at_last() -> None:
+    """A tab that runs out of memory is just gone; such an item must not go round for ever."""
+    bench = Bench()
+    bench.start(1, 3, chunk_size=3, keep_going=True)
+    for worker in range(MAX_DEPARTURES):
+        bench.join(worker)
+        bench.leave(worker)
+    bench.join(99)
+    while bench.leases:
+        bench.answer(min(bench.leases))
+
+    assert "out of memory" in str(lost(bench, 1, 0).error) or "memory" in str(
+        lost(bench, 1, 0).error
+    )
+    assert {1: 1, 2: 4}.items() <= bench.results[1].items()
+    assert bench.outcome[1] == ev.Finish(1)
+
+
+def test_a_hung_item_is_given_up_as_well() -> None:
+    """Leases that expire are failures like crashes."""
+    bench = crew(3)
+    bench.start(1, 1)
+
+    bench.pass_time(MAX_FAILURES * TIMEOUT)
+
+    outcome = bench.outcome[1]
+    assert isinstance(outcome, ev.Fail)
+    assert f"no result within {TIMEOUT:g} s" in str(outcome.failed.error)
+
+
+def test_an_item_beyond_its_own_limit_fails_at_once() -> None:
+    """The owner's rule needs no three witnesses; the others of the chunk are answered."""
+    bench = crew(1)
+    bench.start(1, 2, chunk_size=2, keep_going=True, item_timeout=5.0)
+
+    bench.pass_time(5.0 + ITEM_ALLOWANCE)  # whose fault it was is not known yet
+    bench.pass_time(5.0 + ITEM_ALLOWANCE)
+    bench.answer(max(bench.leases))
+
+    failed: Any = bench.results[1][0]
+    assert isinstance(failed.error, ItemTimeoutError)
+    assert "item_timeout=5 s" in str(failed.error)
+    assert bench.results[1][1] == 1
+
+
+class TestBadWorkers:
+    """One of three workers fails whatever it gets."""
+
+    @pytest.fixture
+    def bench(self) -> Bench:
+        bench = crew(3)
+        bench.start(1, 1000, chunk_size=1, keep_going=True)
+        return bench
+
+    def run(self, bench: Bench, until: type[ev.Command]) -> None:
+        """Lets worker 3 fail and the others answer until a command comes."""
+        for _ in range(300):
+            lease = next(iter(bench.leases))
+            bench.pass_time(0.5)
+            is_bad = bench.leases[lease].worker == 3
+            if bench.of(until, bench.fail(lease) if is_bad else bench.answer(lease)):
+                return
+        raise AssertionError(f"no {until.__name__}")
+
+    def test_it_is_rested(self, bench: Bench) -> None:
+        """It gets nothing for a while, and what it had in advance goes to others."""
+        self.run(bench, ev.Rest)
+
+        (rest,) = bench.of(ev.Rest)
+        assert (rest.worker, rest.seconds) == (3, REST_SECONDS)
+        lent = [lease for lease, lend in bench.leases.items() if lend.worker == 3]
+        assert len(lent) <= 1, "nothing but what runs there"
+        assert all(lend.worker != 3 for lend in bench.of(ev.Lend, bench.fail(lent[0])))
+
+    def test_it_is_tried_again_after_its_rest(self, bench: Bench) -> None:
+        """Perhaps it had too little memory only for a while."""
+        self.run(bench, ev.Rest)
+
+        commands = bench.pass_time(REST_SECONDS)
+
+        assert 3 in {lend.worker for lend in bench.of(ev.Lend, commands)}
+
+    def test_it_is_dismissed_after_its_rests(self, bench: Bench) -> None:
+        """Each rest is longer than the one before."""
+        for _ in range(MAX_RESTS):
+            self.run(bench, ev.Rest)
+            bench.pass_time(REST_SECONDS * 4)
+        self.run(bench, ev.Dismiss)
+
+        assert [dismissed.worker for dismissed in bench.of(ev.Dismiss)] == [3]
+        assert [rest.seconds for rest in bench.of(ev.Rest)] == [REST_SECONDS, 2 * REST_SECONDS]
+
+    def test_all_its_items_are_computed_by_others(self, bench: Bench) -> None:
+        """Not one of them fails."""
+        while bench.leases:
+            lease = next(iter(bench.leases))
+            bench.pass_time(0.01)
+            if bench.leases[lease].worker == 3:
+                bench.fail(lease)
+            else:
+                bench.answer(lease)
+
+        assert bench.results[1] == squares(1000)
+
+    def test_a_worker_that_sends_nonsense_is_rested_as_well(self, bench: Bench) -> None:
+        """Its chunks are answered by others, which proves that they can be."""
+        for _ in range(40):
+            lease = next(iter(bench.leases))
+            bench.pass_time(0.5)
+            if bench.leases[lease].worker == 3:
+                del bench.leases[lease]
+                bench.tell(ev.ResultRejected(3, lease, "nonsense"))
+            else:
+                bench.answer(lease)
+
+        assert bench.of(ev.Rest)[0].worker == 3
+
+    def test_a_function_that_crashes_everywhere_is_nobody_s_fault(self) -> None:
+        """All items fail, and no worker is sent away for it."""
+        bench = crew(3)
+        bench.start(1, 40, chunk_size=1, keep_going=True)
+
+        poison(bench, *range(40))
+
+        assert len([lost(bench, 1, index) for index in range(40)]) == 40
+        assert bench.of(ev.Rest) == []
+
+    def test_the_last_worker_is_never_sent_away(self) -> None:
+        """Better a bad one than none."""
+        bench = crew(2)
+        bench.start(1, 200, chunk_size=1, keep_going=True)
+        for _ in range(20):
+            bench.answer(next(lease for lease, lend in bench.leases.items() if lend.worker == 1))
+        for _ in range(3):
+            bench.fail(next(lease for lease, lend in bench.leases.items() if lend.worker == 2))
+        bench.tell(ev.WorkerResized(1, 0))
+
+        for lease in [lease for lease, lend in bench.leases.items() if lend.worker == 1]:
+            bench.answer(lease)
+
+        assert bench.of(ev.Rest) == []
