@@ -7,7 +7,7 @@ from typing import Any
 
 from . import events as ev
 from .call import Call
-from .errors import RemoteError, WorkerLostError
+from .errors import ItemTimeoutError, RemoteError, WorkerLostError
 
 
 class Deliveries:
@@ -73,9 +73,9 @@ def explained(call: Call, failed: ev.Failed, index: int | None = None) -> Except
         index: Which one it is, where that means something to the owner.
     """
     error = failed.error
-    if isinstance(error, RemoteError | WorkerLostError):
+    if isinstance(error, RemoteError | ItemTimeoutError | WorkerLostError):
         error.index, error.worker, error.attempts = index, failed.worker, failed.attempts
-    if isinstance(error, RemoteError):
+    if isinstance(error, RemoteError | ItemTimeoutError):
         item = "" if index is None else f" by item {index} of the map"
         tries = max(call.limits.retries + 1, failed.attempts)
         error.add_note(

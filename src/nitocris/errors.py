@@ -56,7 +56,17 @@ class EncodeError(NitocrisError, TypeError):
 
 
 class ItemTimeoutError(NitocrisError, TimeoutError):
-    """The function took longer for one item than `item_timeout` allows."""
+    """The function took longer for one item than `item_timeout` allows.
+
+    Attributes:
+        index: The index of the item in its map, once known.
+        worker: The name of the worker that had it.
+        attempts: How often it was tried.
+    """
+
+    index: int | None = None
+    worker: str = ""
+    attempts: int = 1
 
     @classmethod
     def after(cls, seconds: float) -> ItemTimeoutError:
