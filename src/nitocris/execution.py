@@ -30,7 +30,8 @@ from .mapping import run_map
 from .progress import say
 from .running import Running
 from .serving import Options, Serving
-from .streaming import AsyncResults, Results, Stream, read_async
+from .stream import Stream
+from .streaming import AsyncResults, Results, read_async
 
 P = ParamSpec("P")
 R = TypeVar("R")

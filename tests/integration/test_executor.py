@@ -29,7 +29,7 @@ from nitocris import (
     RemoteError,
     WorkerLostError,
 )
-from nitocris.streaming import THREAD_NAME
+from nitocris.stream import THREAD_NAME
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 Execution = partial(DistributedExecution, host="127.0.0.1", progress=False)

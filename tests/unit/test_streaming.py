@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nitocris.errors import ClosedError, NotSendableError
-from nitocris.streaming import THREAD_NAME
+from nitocris.stream import THREAD_NAME
 from tests.support.fake_coordinator import FakeExecution
 
 
