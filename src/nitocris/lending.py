@@ -162,13 +162,10 @@ def _cost(worker: Worker, chunk: Chunk) -> float | None:
 def _demand(books: Books) -> Iterator[ev.Command]:
     """Asks the owners for chunks that suit the worker that is next.
 
-    One demand of each map at a time: its answer is lent at once, and asks for the next.  Where
-    there are several maps, a chunk of each is kept ready, or whoever answers first had every turn.
+    One demand of each map at a time: its answer is lent at once, and asks for the next.
     """
-    if not books.workers or not (books.idle or books.hungry or len(books.maps) > 1):
-        return
-    worker = next(iter((books.idle or books.hungry or books.workers).values()))
-    while books.wanting:
+    worker = next(iter((books.idle or books.hungry).values()), None)
+    while books.wanting and worker:
         current = next(iter(books.wanting.values()))
         books.demand(current)
         yield ev.Demand(current.id, current.chunk_size or _fitting(books, current, worker))
@@ -238,7 +235,7 @@ def _may(worker: Worker, chunk: Chunk) -> bool:
 
 def _is_better(books: Books, worker: Worker, lease: Lease) -> bool:
     """Whether a chunk that waits elsewhere would probably be done earlier by an idle worker."""
-    if len(lease.chunk.leases) > 1 or not _may(worker, lease.chunk):
+    if not _may(worker, lease.chunk):
         return False
     cost = _cost(worker, lease.chunk)
     ends_here = books.now + (lease.weight if cost is None else cost)
