@@ -44,9 +44,9 @@ def test_a_worker_is_judged_by_the_others(
 def test_answers_make_up_for_failures() -> None:
     """A worker that fails now and then is not sent away for it."""
     worker, everybody = records(0, 0, 0, 100)
-    for _ in range(50):
-        worker.failed()
-        worker.answered()
+    for record in (worker, everybody) * 50:
+        record.failed()
+        record.answered()
 
     assert not worker.is_worse_than(everybody)
 
