@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
 from typing import Any, ParamSpec, TypeVar
 
 from .errors import ClosedError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+LOOK_SECONDS = 1.0
+"""How often a thread that waits for the loop sees whether it still lives."""
 
 
 class LoopThread:
@@ -40,16 +44,22 @@ class LoopThread:
         Interrupted by Ctrl-C, it cancels the coroutine before the interrupt goes on.
 
         Raises:
-            ClosedError: The loop has been stopped.
+            ClosedError: The loop has been stopped, or is stopped meanwhile.
+            RuntimeError: This is the loop's own thread, which cannot wait for itself.
             BaseException: Whatever the coroutine raises.
         """
+        if self.is_current:
+            coroutine.close()
+            raise RuntimeError("the event loop's own thread cannot wait for what runs on it")
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:
             coroutine.close()
             raise ClosedError("the execution is closed") from None
         try:
-            return future.result()
+            return self._result(future)
+        except CancelledError:
+            raise ClosedError("the execution was closed meanwhile") from None
         except BaseException:
             future.cancel()
             raise
@@ -71,11 +81,23 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
+    def _result(self, future: Future[T]) -> T:
+        while True:
+            try:
+                return future.result(LOOK_SECONDS)
+            except TimeoutError:
+                if future.done():  # then it is the coroutine's own error, or has come just now
+                    return future.result()
+                if not self.alive:
+                    raise ClosedError("the execution was closed meanwhile") from None
+
     def _main(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
         finally:
+            # What other threads have asked for until now becomes tasks in the first round.
+            self._loop.run_until_complete(asyncio.sleep(0))
             tasks = asyncio.all_tasks(self._loop)
             for task in tasks:
                 task.cancel()

@@ -20,11 +20,13 @@ _WORKER_SIDE = (
     "codec/*.py",
     "worker/__init__.py",
     "worker/core.py",
+    "worker/keywords.py",
     "worker/results.py",
     "worker/rules.py",
     "worker/pyodide.py",
 )
-"""All that `nitocris.worker.pyodide` imports; a test proves that it is enough and not too much."""
+"""All that `nitocris.worker.pyodide` imports, and what wraps functions; a test proves that it is
+enough and not too much."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest moment that a zip can name, for all files: theirs differ between machines."""

@@ -11,6 +11,8 @@ from aiohttp import WSMsgType, web
 from . import protocol
 from .errors import ProtocolError
 
+_ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
+"""What aiohttp gives in a frame's place when the device, or this side, has closed the socket."""
 DRAIN_SECONDS = 1.0
 """How long a device may take to read what was queued before it was sent away."""
 
@@ -34,7 +36,7 @@ class Connection:
         self._queue.put_nowait(None)
 
     async def receive(self, timeout: float) -> bytes | None:
-        """Returns the next frame, or None when none came within `timeout` seconds.
+        """Returns the next frame, or None when none came within `timeout` seconds, or will come.
 
         Raises:
             ProtocolError: It was no binary message.
@@ -42,6 +44,8 @@ class Connection:
         try:
             message = await self._socket.receive(timeout)
         except TimeoutError:
+            return None
+        if message.type in _ENDS:
             return None
         if message.type is not WSMsgType.BINARY:
             raise ProtocolError("only binary messages are understood")

@@ -42,7 +42,13 @@ class PackageError(NitocrisError):
 
 
 class NotSendableError(NitocrisError, TypeError):
-    """The function or one of the items cannot be pickled."""
+    """The function or one of the items cannot be pickled.
+
+    Attributes:
+        index: The index of the item in its map; None for the function.
+    """
+
+    index: int | None = None
 
 
 class EncodeError(NitocrisError, TypeError):
@@ -50,7 +56,17 @@ class EncodeError(NitocrisError, TypeError):
 
 
 class ItemTimeoutError(NitocrisError, TimeoutError):
-    """The function took longer for one item than `item_timeout` allows."""
+    """The function took longer for one item than `item_timeout` allows.
+
+    Attributes:
+        index: The index of the item in its map, once known.
+        worker: The name of the worker that had it.
+        attempts: How often it was tried.
+    """
+
+    index: int | None = None
+    worker: str = ""
+    attempts: int = 1
 
     @classmethod
     def after(cls, seconds: float) -> ItemTimeoutError:

@@ -1,4 +1,4 @@
-"""`DistributedExecution`: the one face that the owner sees, synchronous and thread-safe."""
+"""`DistributedExecution`: the one face that the owner sees, an `Executor` for any thread."""
 
 from __future__ import annotations
 
@@ -6,34 +6,55 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
 
 from . import links
+from .call import (
+    DEFAULT_TIMEOUT,
+    Call,
+    Limits,
+    MapOptions,
+    check_count,
+    check_function,
+    in_step,
+    starred,
+)
 from .errors import ClosedError, ConfigurationError
+from .futures import Futures, RemoteFuture
 from .mapping import run_map
 from .progress import say
+from .running import Running
 from .serving import Options, Serving
+from .streaming import AsyncResults, Results, Stream, read_async
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
-DEFAULT_TIMEOUT = 300.0
-"""Seconds without a result before a chunk is given to another worker; a long item on a slow phone
-still fits."""
+BUFFER_ITEMS = 10_000
+"""Of a stream, so that workers keep busy while the owner looks at a result, and memory stays
+flat."""
 
 
-class DistributedExecution:
+class DistributedExecution(Executor):
     """Maps functions over lists on every device whose owner opens the link.
 
-    The server runs from entering `with` until leaving it; volunteers stay for all maps between.
+    The server runs from entering `with` until leaving it; volunteers stay for all that happens
+    between.  It is an executor as of `concurrent.futures`, except that `map` returns a list.
 
     Args:
         packages: What the workers need besides the standard library, such as `["numpy"]`.
         timeout_in_seconds: After so long without any result from a chunk, it is given to another
             worker.
         chunk_size: Items per chunk; by default learnt from each worker's speed.
+        item_timeout: Seconds that a function may take for one item; by default as long as its
+            chunk may.
+        retries: How often an item is computed again that raised one of `retry_on`.
+        retry_on: Types of exceptions that are worth another try.
         server_port: The port of page, files and WebSocket; by default one that is free, the same
             one for a script that runs again within a day.
         websocket_port: A second port with the same services, for scripts of the 2021
@@ -60,6 +81,9 @@ class DistributedExecution:
         timeout_in_seconds: float = DEFAULT_TIMEOUT,
         chunk_size: int | None = None,
         *,
+        item_timeout: float | None = None,
+        retries: int = 0,
+        retry_on: type[Exception] | tuple[type[Exception], ...] = (OSError,),
         server_port: int | None = None,
         websocket_port: int | None = None,
         host: str = "0.0.0.0",  # noqa: S104  # other devices are the point
@@ -76,8 +100,13 @@ class DistributedExecution:
             raise ConfigurationError(f"wheels must be a list of folders, such as [{wheels!r}]")
         if results not in ("safe", "pickle"):
             raise ConfigurationError(f"results={results!r} is not known; use 'safe' or 'pickle'")
-        self._timeout = _check_timeout(timeout_in_seconds)
-        self._chunk_size = _check_chunk_size(chunk_size)
+        self._limits = Limits(
+            timeout_in_seconds=timeout_in_seconds,
+            chunk_size=chunk_size,
+            item_timeout=item_timeout,
+            retries=retries,
+            retry_on=retry_on,
+        )
         self._progress = progress
         self._options = Options(
             title=title or Path(links.this_owner()).name,
@@ -87,11 +116,13 @@ class DistributedExecution:
             server_port=_check_port("server_port", server_port),
             websocket_port=_check_port("websocket_port", websocket_port),
             public_url=links.check_public_url(public_url) if public_url else None,
-            local_workers=_check_count("local_workers", local_workers, low=0),
+            local_workers=check_count("local_workers", local_workers, low=0),
             pickled_results=results == "pickle",
         )
         self._classes: tuple[type, ...] = ()
+        self._running = Running()
         self._serving: Serving | None = None
+        self._futures: Futures | None = None
         self._closed = False
         self._starting = threading.Lock()
 
@@ -105,7 +136,10 @@ class DistributedExecution:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if kind is None:
+            self.shutdown(wait=True)
+        else:
+            self.close()
 
     def __repr__(self) -> str:
         # Without the fragments: they are the tokens, and this may end up in a log.
@@ -132,12 +166,12 @@ class DistributedExecution:
         """The link for native workers, which run your functions with all rights of their user."""
         return self._start().worker_url
 
-    def map(
+    def map(  # type: ignore[override]  # the paper promises a list, the standard an iterator
         self,
         function: Callable[..., R],
+        /,
         *iterables: Iterable[Any],
-        chunk_size: int | None = None,
-        timeout_in_seconds: float | None = None,
+        **options: Unpack[MapOptions],
     ) -> list[R]:
         """Returns `[function(x) for x in iterable]`, computed by the workers.
 
@@ -147,39 +181,120 @@ class DistributedExecution:
         Args:
             function: A function, lambda or other callable that cloudpickle can pickle.
             *iterables: Where its arguments come from.
-            chunk_size: Overrides the constructor's.
-            timeout_in_seconds: Overrides the constructor's.
+            **options: `errors`, `timeout`, `retries` and others: see `MapOptions`.
 
         Raises:
             RemoteError: The function raised; also an instance of what it raised, if that is a
                 built-in exception. The remote traceback is its cause.
             WorkerLostError: Some item crashed or hung its worker again and again.
+            TimeoutError: `timeout` seconds were not enough.
             NotSendableError: The function or an item cannot be pickled.
             PackageError: A package cannot be had.
             ConfigurationError: An argument cannot work.
             ClosedError: The execution is closed.
         """
-        if not callable(function):
-            raise ConfigurationError(f"map needs a function first, not {function!r:.80}")
-        if not iterables:
-            raise ConfigurationError("map needs at least one iterable after the function")
-        for iterable in iterables:
-            if not isinstance(iterable, Iterable) and not hasattr(iterable, "__getitem__"):
-                raise ConfigurationError(f"map cannot iterate over {iterable!r:.80}")
-        if timeout_in_seconds is None:
-            timeout_in_seconds = self._timeout
-        serving = self._start()
-        serving.require_packages()
-        return run_map(
-            serving,
-            function,
-            iterables,
-            classes=None if self._options.pickled_results else self._classes,
-            chunk_size=_check_chunk_size(chunk_size) or self._chunk_size,
-            timeout=_check_timeout(timeout_in_seconds),
-            progress=self._progress,
-            examine=not self._options.packages,
+        items, total = in_step("map", function, iterables)
+        return self._map(self._call(options, function, items, total))
+
+    def starmap(
+        self,
+        function: Callable[..., R],
+        iterable: Iterable[Iterable[Any]],
+        /,
+        **options: Unpack[MapOptions],
+    ) -> list[R]:
+        """Returns `[function(*arguments) for arguments in iterable]`; see `map`."""
+        items, total = starred(function, iterable)
+        return self._map(self._call(options, function, items, total))
+
+    def imap(
+        self,
+        function: Callable[..., R],
+        /,
+        *iterables: Iterable[Any],
+        **options: Unpack[MapOptions],
+    ) -> Results[R]:
+        """Returns an iterator over the results, in the order of the items.
+
+        The iterables are read in another thread, at most `buffersize` items ahead, so they may be
+        endless.  Closing or dropping the iterator cancels what is left.
+
+        Args:
+            function: As for `map`.
+            *iterables: As for `map`.
+            **options: As for `map`. With `errors="raise"`, an error is raised in its place and
+                ends the iteration.
+
+        Raises:
+            NotSendableError, PackageError, ConfigurationError, ClosedError: As of `map`; all others
+                come from the iterator.
+        """
+        items, total = in_step("imap", function, iterables)
+        stream = self._stream(self._call(options, function, items, total), ordered=True)
+        return Results(stream, self._serve)
+
+    def imap_unordered(
+        self,
+        function: Callable[..., R],
+        /,
+        *iterables: Iterable[Any],
+        **options: Unpack[MapOptions],
+    ) -> Results[R]:
+        """Returns an iterator over the results as they come; see `imap`."""
+        items, total = in_step("imap_unordered", function, iterables)
+        stream = self._stream(self._call(options, function, items, total), ordered=False)
+        return Results(stream, self._serve)
+
+    def amap(
+        self,
+        function: Callable[..., R],
+        /,
+        *iterables: Iterable[Any] | AsyncIterable[Any],
+        ordered: bool = True,
+        **options: Unpack[MapOptions],
+    ) -> AsyncResults[R]:
+        """Returns the results for `async for`, or as a list for `await`.
+
+        The running loop is never blocked: the function is encoded and iterables are read in
+        another thread, except for asynchronous ones.  Cancelling the task cancels the map.
+
+        Args:
+            function: As for `map`.
+            *iterables: As for `map`; asynchronous ones as well.
+            ordered: Whether the results come in the order of the items.
+            **options: As for `imap`.
+        """
+        loop = asyncio.get_running_loop()
+        readable = tuple(
+            read_async(each, loop) if isinstance(each, AsyncIterable) else each
+            for each in iterables
         )
+        items, total = in_step("amap", function, readable)
+        stream = self._stream(self._call(options, function, items, total), ordered=ordered)
+        return AsyncResults(stream, self._serve, loop)
+
+    def submit(
+        self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> RemoteFuture[R]:
+        """Has a worker call a function, and returns a future for its result.
+
+        Futures whose functions are equal share them: each worker gets the function once.
+
+        Args:
+            function: As for `map`.
+            *args: Its arguments.
+            **kwargs: Its arguments by name.
+
+        Raises:
+            NotSendableError, PackageError, ConfigurationError, ClosedError: As of `map`; all others
+                come from the future.
+        """
+        check_function("submit", function)
+        self._running.check()
+        self._serve()
+        assert self._futures is not None
+        call = self._call({"chunk_size": 1, "errors": "return"}, function)
+        return self._futures.submit(call, args, kwargs, self)
 
     def register(self, *classes: type) -> None:
         """Lets results contain instances of these dataclasses, Enums and namedtuples.
@@ -194,7 +309,7 @@ class DistributedExecution:
         Raises:
             TimeoutError: They did not come within `timeout` seconds.
         """
-        _check_count("workers", workers, low=0)
+        check_count("workers", workers, low=0)
         serving = self._start()
         try:
             serving.loop.run(
@@ -205,13 +320,75 @@ class DistributedExecution:
                 f"{serving.coordinator.capacity} of {workers} workers came within {timeout:g} s"
             ) from None
 
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Takes no more work, and closes as soon as all maps, streams and futures are done.
+
+        A stream that only this thread could read, or one that has ended, is not waited for.
+
+        Args:
+            wait: Whether to return when all is closed; else it is closed in the background.
+            cancel_futures: Whether to cancel the futures that are not done.
+        """
+        self._running.end()
+        serving, futures = self._serving, self._futures
+        if futures and cancel_futures:
+            futures.cancel_all()
+        needed = (futures and futures.is_current) or (serving and serving.loop.is_current)
+        if wait and not needed:
+            self._finish()
+        else:
+            threading.Thread(target=self._finish, name="nitocris-shutdown").start()
+
     def close(self) -> None:
-        """Sends the workers away and ends all threads, processes and ports; may be repeated."""
+        """Sends the workers away and ends all threads, processes and ports; may be repeated.
+
+        Maps and streams that still run raise `ClosedError`; futures are cancelled.
+        """
+        self._running.end()
         with self._starting:
             self._closed = True
             serving, self._serving = self._serving, None
-        if serving:
-            serving.stop()
+        if serving and self._futures:
+            _end(serving, self._futures)
+
+    def _finish(self) -> None:
+        try:
+            self._running.wait()
+        finally:
+            self.close()
+
+    def _call(
+        self,
+        options: MapOptions,
+        function: Callable[..., Any],
+        items: Iterable[tuple[Any, ...]] = (),
+        total: int | None = None,
+    ) -> Call:
+        return Call(
+            function=function,
+            items=iter(items),
+            total=total,
+            limits=self._limits,
+            classes=None if self._options.pickled_results else self._classes,
+            examine=not self._options.packages,
+            progress=self._progress,
+        ).with_options(options)
+
+    def _map(self, call: Call) -> list[Any]:
+        with self._running.call(self):
+            return run_map(self._serve(), call)
+
+    def _stream(self, call: Call, *, ordered: bool) -> Stream:
+        if call.buffersize is None:
+            call = replace(call, buffersize=BUFFER_ITEMS)
+        # A stream in order raises an error in its place, so others go on until that comes.
+        call = replace(call, keep_going=call.keep_going or ordered)
+        return Stream(call, self._running, ordered=ordered)
+
+    def _serve(self) -> Serving:
+        serving = self._start()
+        serving.require_packages()
+        return serving
 
     def _start(self) -> Serving:
         with self._starting:
@@ -219,9 +396,17 @@ class DistributedExecution:
                 raise ClosedError("this execution is closed; create another DistributedExecution")
             if self._serving is None:
                 self._serving = Serving(self._options)
-                weakref.finalize(self, self._serving.stop)
+                self._futures = Futures(self._serving, self._running, progress=self._progress)
+                weakref.finalize(self, _end, self._serving, self._futures)
                 say(_invitation(self._serving), wanted=self._progress)
             return self._serving
+
+
+def _end(serving: Serving, futures: Futures) -> None:
+    try:
+        serving.stop()
+    finally:
+        futures.stop()
 
 
 def _invitation(serving: Serving) -> str:
@@ -230,25 +415,7 @@ def _invitation(serving: Serving) -> str:
     return f"Nitocris: to compute, run: nitocris worker '{serving.worker_url}'"
 
 
-def _check_count(name: str, value: int, *, low: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigurationError(f"{name} must be a whole number of at least {low}, not {value!r}")
-    return value
-
-
-def _check_chunk_size(value: int | None) -> int | None:
-    return None if value is None else _check_count("chunk_size", value, low=1)
-
-
-def _check_timeout(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise ConfigurationError(
-            f"timeout_in_seconds must be a number of seconds above 0, not {value!r}"
-        )
-    return value
-
-
 def _check_port(name: str, value: int | None) -> int | None:
-    if value is not None and _check_count(name, value, low=0) > 65535:
+    if value is not None and check_count(name, value, low=0) > 65535:
         raise ConfigurationError(f"{name} must be at most 65535, not {value}")
     return value

@@ -94,6 +94,18 @@ def encode_items(items: list[tuple[Any, ...]], start: int) -> Shipment:
         raise _blame(items, start, error) from error
 
 
+def encode_arguments(arguments: tuple[Any, ...]) -> Shipment:
+    """Encodes the arguments of one call, as a chunk of one item.
+
+    Raises:
+        NotSendableError: One of them cannot be pickled.
+    """
+    try:
+        return _encode([arguments])
+    except Exception as error:
+        raise _refusal("the arguments", arguments, error) from error
+
+
 def modules_used_by(*values: object) -> set[str]:
     """Returns the top-level names of modules that these need where they are unpickled.
 
@@ -131,17 +143,24 @@ class _Watcher(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no typ
 
 
 def _blame(items: list[tuple[Any, ...]], start: int, error: Exception) -> NotSendableError:
+    problem = NotSendableError(f"the items from {start} on cannot be sent to workers: {error}")
+    problem.index = start
     for index, arguments in enumerate(items, start):
         try:
             _encode(arguments)
         except Exception as cause:
-            shown = repr(arguments[0] if len(arguments) == 1 else arguments)
-            return NotSendableError(
-                f"item {index} ({shown:.80}) cannot be sent to workers: {cause}. "
-                "Map over plain data (numbers, text, arrays) and open what it names "
-                "inside the function."
-            )
-    return NotSendableError(f"the items from {start} on cannot be sent to workers: {error}")
+            problem = _refusal(f"item {index}", arguments, cause)
+            problem.index = index
+            break
+    return problem
+
+
+def _refusal(what: str, arguments: tuple[Any, ...], cause: Exception) -> NotSendableError:
+    shown = repr(arguments[0] if len(arguments) == 1 else arguments)
+    return NotSendableError(
+        f"{what} ({shown:.80}) cannot be sent to workers: {cause}. "
+        "Use plain data (numbers, text, arrays) and open what it names inside the function."
+    )
 
 
 def _encode(value: object) -> Shipment:

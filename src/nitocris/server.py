@@ -206,7 +206,10 @@ class Server:
             heartbeat=protocol.SILENCE_TIMEOUT,
             compress=False,
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            return web.Response()  # the device has left before it was in; nobody reads this
         connection = Connection(socket)
         self._connections.add(connection)
         try:

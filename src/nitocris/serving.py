@@ -57,6 +57,7 @@ class Serving:
         self._options = options
         self._lock = threading.Lock()
         self._stopped = False
+        self._packages_ready = False
         self._worker: subprocess.Popen[bytes] | None = None
         self.loop = LoopThread("nitocris")
         try:
@@ -78,8 +79,9 @@ class Serving:
         Raises:
             PackageError: One of them cannot be had.
         """
-
-        self.loop.run(self._provision.ready())
+        if not self._packages_ready:
+            self.loop.run(self._provision.ready())
+            self._packages_ready = True
 
     def add_modules(self, modules: Collection[str], warn: Callable[[str], None]) -> None:
         """Has browsers get the packages that bring these modules, if Pyodide has them."""

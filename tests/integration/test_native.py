@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -382,6 +383,7 @@ def test_closing_ends_a_map_in_another_thread() -> None:
         thread.start()
         while not d._serving or not d._serving.coordinator._maps:
             time.sleep(0.001)
+        d.close()
     thread.join()
 
     assert [type(error) for error in errors] == [ClosedError]
@@ -520,18 +522,28 @@ def test_the_owner_sees_the_link_and_how_far_it_is(capsys: pytest.CaptureFixture
     assert "1 worker" in seen
 
 
-def test_nobody_comes_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """A waiting map tells the owner once what it waits for."""
-    from nitocris import mapping
+@pytest.mark.parametrize(
+    ("wait", "expected"),
+    [
+        (lambda d: d.map(abs, [1]), ClosedError),
+        (lambda d: next(d.imap(abs, [1])), ClosedError),
+        (lambda d: d.submit(abs, 1).result(), CancelledError),
+    ],
+)
+def test_nobody_comes_is_said_once(
+    capsys: pytest.CaptureFixture[str], wait: Any, expected: type[Exception]
+) -> None:
+    """Whoever waits, for a map, a stream or a future, is told once what it waits for."""
+    from nitocris import watch
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mapping, "REFRESH_SECONDS", 0.01)
-        patch.setattr(mapping, "LONELY_SECONDS", 0.02)
+        patch.setattr(watch, "REFRESH_SECONDS", 0.01)
+        patch.setattr(watch, "LONELY_SECONDS", 0.02)
         with DistributedExecution(host="127.0.0.1") as d:
             thread = threading.Timer(0.3, d.close)
             thread.start()
-            with pytest.raises(ClosedError):
-                d.map(abs, [1])
+            with pytest.raises(expected):
+                wait(d)
             thread.join()
 
     assert capsys.readouterr().err.count("no worker yet") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -257,6 +258,18 @@ async def test_silence_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -
         assert message.code == "late"
         assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == protocol.CLOSE_REFUSED
+
+
+async def test_a_device_that_leaves_before_its_hello_is_no_news(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It broke no rule, so the owner's terminal stays quiet."""
+    async with bench.http.ws_connect(f"{bench.base}/socket"):
+        pass
+    while bench.server._connections:
+        await asyncio.sleep(0.001)
+
+    assert not caplog.records
 
 
 async def test_text_messages_are_not_understood(bench: Bench) -> None:

@@ -61,3 +61,54 @@ def test_a_stopped_loop_says_that_it_is_closed() -> None:
         loop.run(nothing())
     with pytest.raises(ClosedError):
         loop.call(print)
+
+
+def test_who_waits_for_a_loop_that_is_stopped_hears_of_it() -> None:
+    """As well as who calls it later."""
+    loop = LoopThread("test")
+    begun = threading.Event()
+    raised: list[BaseException] = []
+
+    async def wait_for_ever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    def run() -> None:
+        try:
+            loop.run(wait_for_ever())
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    begun.wait(10)
+    loop.stop()
+    thread.join(10)
+
+    assert [type(error) for error in raised] == [ClosedError]
+
+
+def test_the_loop_s_own_thread_cannot_wait_for_itself() -> None:
+    """An error instead of a deadlock."""
+    loop = LoopThread("test")
+
+    async def nothing() -> None: ...
+
+    async def wait_for_itself() -> None:
+        loop.run(nothing())
+
+    with pytest.raises(RuntimeError, match="own thread"):
+        loop.run(wait_for_itself())
+    loop.stop()
+
+
+def test_a_time_limit_of_the_coroutine_s_own_reaches_the_caller() -> None:
+    """It is not taken for the moment at which the waiting thread looks up."""
+    loop = LoopThread("test")
+
+    async def late() -> None:
+        raise TimeoutError("too late")
+
+    with pytest.raises(TimeoutError, match="too late"):
+        loop.run(late())
+    loop.stop()
