@@ -63,7 +63,7 @@ def first_demand(books: Books, current: Map) -> Iterator[ev.Command]:
 
 
 def _lend_queued(books: Books, pool: dict[int, Worker]) -> Iterator[ev.Command]:
-    unfit = []
+    unfit: list[Worker] = []
     while pool and books.turns:
         if pool is books.hungry and _is_expected(books):
             break
@@ -210,7 +210,7 @@ def _mean_pace(worker: Worker, current: Map) -> float:
 
 def _take_over(books: Books) -> Iterator[ev.Command]:
     """Lends to idle workers what has not started elsewhere, where that ends earlier."""
-    unfit = []
+    unfit: list[Worker] = []
     while books.idle and books.waiting and len(unfit) < TRIES:
         worker = next(iter(books.idle.values()))
         oldest = islice(books.waiting.values(), TRIES)
