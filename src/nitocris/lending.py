@@ -63,7 +63,7 @@ def first_demand(books: Books, current: Map) -> Iterator[ev.Command]:
 
 
 def _lend_queued(books: Books, pool: dict[int, Worker]) -> Iterator[ev.Command]:
-    unfit = []
+    unfit: list[Worker] = []
     while pool and books.turns:
         if pool is books.hungry and _is_expected(books):
             break
@@ -162,13 +162,10 @@ def _cost(worker: Worker, chunk: Chunk) -> float | None:
 def _demand(books: Books) -> Iterator[ev.Command]:
     """Asks the owners for chunks that suit the worker that is next.
 
-    One demand of each map at a time: its answer is lent at once, and asks for the next.  Where
-    there are several maps, a chunk of each is kept ready, or whoever answers first had every turn.
+    One demand of each map at a time: its answer is lent at once, and asks for the next.
     """
-    if not books.workers or not (books.idle or books.hungry or len(books.maps) > 1):
-        return
-    worker = next(iter((books.idle or books.hungry or books.workers).values()))
-    while books.wanting:
+    worker = next(iter((books.idle or books.hungry).values()), None)
+    while books.wanting and worker:
         current = next(iter(books.wanting.values()))
         books.demand(current)
         yield ev.Demand(current.id, current.chunk_size or _fitting(books, current, worker))
@@ -213,7 +210,7 @@ def _mean_pace(worker: Worker, current: Map) -> float:
 
 def _take_over(books: Books) -> Iterator[ev.Command]:
     """Lends to idle workers what has not started elsewhere, where that ends earlier."""
-    unfit = []
+    unfit: list[Worker] = []
     while books.idle and books.waiting and len(unfit) < TRIES:
         worker = next(iter(books.idle.values()))
         oldest = islice(books.waiting.values(), TRIES)
@@ -238,7 +235,7 @@ def _may(worker: Worker, chunk: Chunk) -> bool:
 
 def _is_better(books: Books, worker: Worker, lease: Lease) -> bool:
     """Whether a chunk that waits elsewhere would probably be done earlier by an idle worker."""
-    if len(lease.chunk.leases) > 1 or not _may(worker, lease.chunk):
+    if not _may(worker, lease.chunk):
         return False
     cost = _cost(worker, lease.chunk)
     ends_here = books.now + (lease.weight if cost is None else cost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from nitocris import events as ev
@@ -20,6 +21,7 @@ class Bench:
         self.taken: dict[int, int] = {}
         self.results: dict[int, dict[int, object]] = {}
         self.cancelled: dict[int, set[int]] = {}
+        self.released: Counter[int] = Counter()
         self.outcome: dict[int, ev.Finish | ev.Fail] = {}
         self.leases: dict[int, ev.Lend] = {}
         """Those that are out, in the order in which they were lent."""
@@ -92,6 +94,10 @@ class Bench:
         start = self.start_of(lent)
         return range(start + lent.skip, start + lent.stop)
 
+    def leases_of(self, worker: int) -> list[int]:
+        """Returns the leases that a worker has, in the order in which it will start them."""
+        return [lease for lease, lend in self.leases.items() if lend.worker == worker]
+
     def pass_time(self, seconds: float) -> list[ev.Command]:
         """Lets time pass, with an alarm whenever the scheduler wants one."""
         until = self.now + seconds
@@ -139,9 +145,16 @@ class Bench:
                     assert index not in self.results[command.map], "delivered twice"
                     assert index not in self.cancelled[command.map], "delivered though cancelled"
                     self.results[command.map][index] = command.failures.get(index, value)
+            case ev.Release():
+                assert isinstance(command.payload, range)
+                answered = self.results[command.map].keys() | self.cancelled[command.map]
+                assert answered >= set(command.payload), "released too early"
+                self.released[command.map] += len(command.payload)
             case ev.Finish() | ev.Fail():
                 assert command.map not in self.outcome, "ended twice"
                 self.outcome[command.map] = command
+                if isinstance(command, ev.Finish):
+                    assert self.released[command.map] == self.sources[command.map]
             case _:
                 pass
         return None

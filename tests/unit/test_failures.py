@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nitocris import events as ev
-from nitocris.errors import ItemTimeoutError, WorkerLostError
-from nitocris.health import MAX_RESTS, REST_SECONDS
+from nitocris.errors import ItemTimeoutError, RemoteError, WorkerLostError
+from nitocris.health import MAX_RESTS, MAX_STRIKES, REST_SECONDS
 from nitocris.outcomes import MAX_DEPARTURES, MAX_FAILURES
 from nitocris.records import ITEM_ALLOWANCE
 from tests.support.scheduler_bench import TIMEOUT, Bench, squares
@@ -124,6 +124,19 @@ def test_after_a_failure_items_are_answered_one_by_one() -> None:
     assert (again.skip, again.stop, again.piecewise) == (3, 10, True)
     assert (alone.skip, alone.stop) == (4, 5)
     assert (others.skip, others.stop, others.piecewise) == (5, 10, False)
+
+
+def test_the_neighbours_of_a_poisonous_item_are_not_suspected() -> None:
+    """They may go to any worker, also to one that died of their neighbour."""
+    bench = crew(2)
+    bench.start(1, 10, chunk_size=10)
+
+    bench.fail(bench.leases_of(1)[0])
+    bench.fail(bench.leases_of(2)[0])
+
+    chunks = bench.scheduler._books.maps[1].chunks
+    assert (chunks[1].next, chunks[1].failed_by) == (0, {1, 2})
+    assert (chunks[10].next, chunks[10].failed_by) == (1, set())
 
 
 def test_progress_clears_an_item_of_suspicion() -> None:
@@ -286,17 +299,45 @@ class TestBadWorkers:
         assert len([lost(bench, 1, index) for index in range(40)]) == 40
         assert bench.of(ev.Rest) == []
 
-    def test_the_last_worker_is_never_sent_away(self) -> None:
+    @pytest.mark.parametrize("is_last", [False, True])
+    def test_the_last_worker_is_never_sent_away(self, is_last: bool) -> None:
         """Better a bad one than none."""
         bench = crew(2)
         bench.start(1, 200, chunk_size=1, keep_going=True)
+        bench.scheduler._books.workers[2].record.strikes = MAX_STRIKES - 1
         for _ in range(20):
-            bench.answer(next(lease for lease, lend in bench.leases.items() if lend.worker == 1))
-        for _ in range(3):
-            bench.fail(next(lease for lease, lend in bench.leases.items() if lend.worker == 2))
-        bench.tell(ev.WorkerResized(1, 0))
+            bench.answer(bench.leases_of(1)[0])
+        bench.fail(bench.leases_of(2)[0])
+        while not bench.leases[bench.leases_of(1)[0]].piecewise:
+            bench.answer(bench.leases_of(1)[0])
 
-        for lease in [lease for lease, lend in bench.leases.items() if lend.worker == 1]:
-            bench.answer(lease)
+        if is_last:
+            bench.tell(ev.WorkerResized(1, 0))
+        commands = bench.answer(bench.leases_of(1)[0])
 
-        assert bench.of(ev.Rest) == []
+        assert [rest.worker for rest in bench.of(ev.Rest, commands)] == [] if is_last else [2]
+
+    def test_an_item_that_raised_elsewhere_is_no_failure_of_its_worker(self) -> None:
+        """To raise what the owner calls transient is not to crash."""
+        bench = crew(2)
+        bench.start(1, 50, chunk_size=1, retries=1)
+        failure = ev.Failure(RemoteError("no network"), transient=True)
+
+        while bench.leases:
+            lease = next(iter(bench.leases))
+            raises = bench.leases[lease].worker == 1 and len(bench.results[1]) < 40
+            bench.answer(lease, failures={0: failure} if raises else None)
+
+        assert bench.results[1] == squares(50)
+        assert bench.scheduler._books.workers[1].record.failures == 0
+
+    def test_whoever_mends_its_own_failure_is_not_blamed_for_it(self) -> None:
+        """Only another worker's answer proves that it could be done."""
+        bench = crew(1)
+        bench.start(1, 1)
+        bench.fail(1)
+
+        bench.answer(2)
+
+        assert bench.outcome[1] == ev.Finish(1)
+        assert bench.scheduler._books.workers[1].record.failures == 0

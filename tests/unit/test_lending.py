@@ -6,20 +6,16 @@ import pytest
 
 from nitocris import events as ev
 from nitocris.chunking import TARGET_SECONDS
+from nitocris.errors import RemoteError
 from nitocris.lending import MAX_LEASES, PATIENCE
 from nitocris.records import MAX_WAITING, PREFETCH_SECONDS
 from tests.support.scheduler_bench import Bench, squares
 
 
-def lent_to(bench: Bench, worker: int) -> list[int]:
-    """Returns the leases that a worker has, in the order in which it will start them."""
-    return [lease for lease, lend in bench.leases.items() if lend.worker == worker]
-
-
 def work(bench: Bench, seconds: float, until: float, worker: int = 1) -> None:
     """Has a worker answer one chunk after another, each item taking these seconds."""
-    while bench.now < until and lent_to(bench, worker):
-        lease = lent_to(bench, worker)[0]
+    while bench.now < until and bench.leases_of(worker):
+        lease = bench.leases_of(worker)[0]
         bench.pass_time(seconds * len(bench.items(lease)))
         bench.answer(lease)
 
@@ -98,13 +94,13 @@ def test_the_pace_is_that_of_the_items_a_worker_computed() -> None:
     bench.join(1)
     bench.start(1, 100_000)
     work(bench, 0.005, until=5)
-    lease = lent_to(bench, 1)[0]
+    lease = bench.leases_of(1)[0]
     bench.answer(lease, count=len(bench.items(lease)) - 1)
     bench.join(2)
     bench.leave(1)
 
     bench.pass_time(0.1)
-    commands = bench.answer(lent_to(bench, 2)[0])
+    commands = bench.answer(bench.leases_of(2)[0])
 
     assert {lend.stop - lend.skip for lend in bench.of(ev.Lend, commands)} <= {1, 2}
 
@@ -119,7 +115,7 @@ def test_a_chunk_that_is_too_large_for_its_next_worker_is_cut() -> None:
     bench.leases.clear()
 
     bench.join(2)
-    items = [bench.items(lease) for lease in lent_to(bench, 2)]
+    items = [bench.items(lease) for lease in bench.leases_of(2)]
 
     assert {len(each) for each in items} == {1}
     assert items[1].start == items[0].stop
@@ -272,6 +268,52 @@ class TestStragglers:
         assert bench.results[1] == squares(12)
         assert bench.outcome[1] == ev.Finish(1)
 
+    def test_failures_count_from_whoever_answers_first_as_well(self) -> None:
+        """What the slower one says of an item that is answered is neither told nor tried again."""
+        bench = Bench()
+        for worker in (1, 2):
+            bench.join(worker)
+        bench.start(1, 12, chunk_size=6, keep_going=True, retries=1)
+        bench.pass_time(1.0)
+        bench.answer(2)
+        bench.pass_time(3.0)
+        helper = max(bench.leases)
+        bench.answer(helper, count=3)
+
+        commands = bench.answer(
+            1,
+            count=4,
+            failures={
+                0: ev.Failure(RemoteError("late")),
+                1: ev.Failure(RemoteError("late"), transient=True),
+            },
+        )
+        bench.answer(helper)
+
+        assert bench.of(ev.Deliver, commands) == [ev.Deliver(1, 3, [9])]
+        assert bench.results[1] == squares(12)
+
+    @pytest.mark.parametrize(("seconds", "helps"), [(0.1, True), (0.9, False)])
+    def test_a_much_faster_worker_helps_although_a_helper_is_there(
+        self, seconds: float, helps: bool
+    ) -> None:
+        """The first helper was who was idle first; a much faster one may come later."""
+        bench = Bench()
+        for worker in (1, 2, 3):
+            bench.join(worker)
+        bench.start(1, 3, chunk_size=1)
+        bench.pass_time(seconds)
+        bench.answer(3)
+        bench.tell(ev.WorkerResized(3, 0))
+        bench.pass_time(1.0 - seconds)
+        bench.answer(2)
+        bench.pass_time(1.5)
+        assert {lend.worker for lend in bench.leases.values()} == {1, 2}
+
+        commands = bench.tell(ev.WorkerResized(3, 1))
+
+        assert [lend.worker for lend in bench.of(ev.Lend, commands)] == [3] * helps
+
     def test_the_same_device_does_not_help_itself(self) -> None:
         """A long item is not computed twice on one machine."""
         bench = Bench()
@@ -294,7 +336,7 @@ class TestTakingOver:
         bench = Bench()
         bench.join(1)
         bench.start(1, 2, chunk_size=1)
-        assert lent_to(bench, 1) == [1, 2]
+        assert bench.leases_of(1) == [1, 2]
         return bench
 
     def test_an_idle_worker_takes_over_what_waits(self, bench: Bench) -> None:
@@ -303,7 +345,7 @@ class TestTakingOver:
 
         assert bench.of(ev.Cancel, commands) == [ev.Cancel(1, 2)]
         assert [lend.payload for lend in bench.of(ev.Lend, commands)] == [range(1, 2)]
-        assert lent_to(bench, 2) == [3]
+        assert bench.leases_of(2) == [3]
 
     def test_what_has_begun_is_not_taken_over(self, bench: Bench) -> None:
         """The first chunk stays where it runs."""
@@ -313,24 +355,25 @@ class TestTakingOver:
 
         assert bench.of(ev.Lend, commands) == []
 
-    def test_a_chunk_stays_where_it_will_be_done_earlier(self) -> None:
-        """A slow worker takes nothing from a fast one."""
+    @pytest.mark.parametrize(("seconds", "takes"), [(20.0, False), (0.1, True)])
+    def test_a_chunk_stays_where_it_will_be_done_earlier(self, seconds: float, takes: bool) -> None:
+        """A slow worker takes nothing from a fast one, a faster one does."""
         bench = Bench()
-        bench.join(1)
         bench.join(2)
         bench.start(1, 6, chunk_size=1)
-        bench.pass_time(0.2)
-        bench.answer(lent_to(bench, 1)[0])
-        bench.pass_time(20)
-        bench.answer(lent_to(bench, 1)[0])
-        bench.tell(ev.WorkerResized(2, 2))
-        bench.answer(lent_to(bench, 2)[0])
+        bench.tell(ev.WorkerResized(2, 0))
+        bench.leases = {1: bench.leases[1]}
+        bench.pass_time(seconds)
+        bench.answer(1)
+        bench.join(1)
+        for _ in range(2):
+            bench.pass_time(0.2)
+            bench.answer(bench.leases_of(1)[0])
+        assert len(bench.leases_of(1)) == 3
 
-        waiting = len(lent_to(bench, 1))
-        commands = bench.answer(lent_to(bench, 2)[0])
+        commands = bench.tell(ev.WorkerResized(2, 1))
 
-        assert waiting >= 1
-        assert [c for c in bench.of(ev.Cancel, commands) if c.worker == 1] == []
+        assert bool(bench.of(ev.Cancel, commands)) == takes
 
     def test_an_owner_who_was_just_asked_is_waited_for(self) -> None:
         """New items come first; only when none come is it time to take from others."""

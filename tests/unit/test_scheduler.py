@@ -206,6 +206,19 @@ def test_a_transient_failure_is_tried_again_elsewhere(index: int) -> None:
     assert bench.outcome[1] == ev.Finish(1)
 
 
+def test_a_transient_failure_waits_for_another_worker() -> None:
+    """Even where the one that had it is idle: what it lacks, another may have."""
+    bench = Bench()
+    bench.join(1)
+    bench.join(2)
+    bench.start(1, 2, chunk_size=1, retries=1)
+    failure = ev.Failure(RemoteError("no network"), transient=True)
+
+    commands = bench.answer(1, failures={0: failure})
+
+    assert [lend.worker for lend in bench.of(ev.Lend, commands)] == [2]
+
+
 def test_a_transient_failure_is_tried_as_often_as_asked() -> None:
     """Then it is a failure like any other, and says how often it was tried."""
     bench = Bench()
@@ -295,7 +308,8 @@ def test_results_that_do_not_fit_are_blamed(
     assert [lend.skip for lend in bench.of(ev.Lend, commands)] == [0]
 
 
-def test_results_must_not_go_beyond_what_was_lent() -> None:
+@pytest.mark.parametrize("final", [True, False])
+def test_results_must_not_go_beyond_what_was_lent(final: bool) -> None:
     """The payload of a cut chunk holds more items than the lease is for."""
     bench = Bench()
     bench.join(1)
@@ -305,7 +319,7 @@ def test_results_must_not_go_beyond_what_was_lent() -> None:
     alone = min(bench.leases)
     assert bench.items(alone) == range(1)
 
-    commands = bench.tell(ev.ResultArrived(1, alone, 0, [0, 1, 4, 9], True))
+    commands = bench.tell(ev.ResultArrived(1, alone, 0, [0, 1, 4, 9], final))
 
     assert len(bench.of(ev.Blame, commands)) == 1
     assert bench.of(ev.Deliver, commands) == []

@@ -1,8 +1,9 @@
 """Child processes that compute, each with a `WorkerCore` of its own.
 
-    parent --(frame, blobs)--> child --frame, frame, ..., empty--> parent
+    parent --(run, frame, blobs)--> child --frame, frame, ..., empty--> parent
 
-A child that hangs is killed and replaced, which is why it is a process and not a thread.
+A child that does not stop when it is interrupted is killed and replaced, which is why it is a
+process and not a thread.
 """
 
 from __future__ import annotations
@@ -14,21 +15,28 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from ..protocol import Buffer
-from .core import WorkerCore
+from .core import Interrupted, WorkerCore
+from .signals import Alarm, Interruptions, Runs
 
 _SPAWN = multiprocessing.get_context("spawn")
 _DONE = b""
 
 
 class ComputeProcess:
-    """One child process; `run` may be called by one thread at a time."""
+    """One child process.
+
+    `run` may be called by one thread at a time; all else belongs to the thread that created it.
+    """
 
     def __init__(self) -> None:
         self._connection, child = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_main, args=(child,), daemon=True)
+        self._runs = Runs(_SPAWN)
+        self._run = 0
+        self._process = _SPAWN.Process(target=_main, args=(child, self._runs), daemon=True)
         self._process.start()
         child.close()
 
@@ -38,16 +46,34 @@ class ComputeProcess:
         """Has the child process a frame, and hands each result frame on as it comes.
 
         Raises:
-            EOFError, OSError: The child has died.
+            ConnectionError: The child had died before it took the frame.
+            EOFError, OSError: The child has died of it.
         """
-        self._connection.send((bytes(frame), [bytes(blob) for blob in blobs]))
+        self._run += 1
+        self._connection.send((self._run, bytes(frame), [bytes(blob) for blob in blobs]))
         while result := self._connection.recv_bytes():
             on_result(result)
+
+    def interrupt(self) -> None:
+        """Asks the child to end the chunk under way; does nothing where there is none.
+
+        The function may need a moment, or be in the middle of an import.  Ask again until `run`
+        returns.
+        """
+        self._runs.unwanted.value = self._run
+        if self._runs.computed.value == self._run and self._process.is_alive():
+            os.kill(self.pid, signal.SIGUSR1)
 
     def kill(self) -> None:
         """Ends the child, whatever it does, and waits for that; `run` raises."""
         self._process.kill()
         self._process.join()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        assert self._process.pid is not None
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
@@ -56,17 +82,22 @@ class ComputeProcess:
         return self._process.exitcode
 
 
-def _main(connection: Connection) -> None:
+def _main(connection: Connection, runs: Runs) -> None:
     # Ctrl-C in a terminal reaches the whole process group; the parent decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    core = WorkerCore(time.monotonic)
+    interruptions = Interruptions(runs)
+    core = WorkerCore(time.monotonic, partial(Alarm, runs))
     with contextlib.suppress(EOFError, OSError):
         while True:
-            frame, blobs = connection.recv()
+            run, frame, blobs = connection.recv()
             core.receive(frame, blobs)
-            while result := core.step():
-                connection.send_bytes(result)
+            try:
+                while result := interruptions.step(core, run):
+                    connection.send_bytes(result)
+            except Interrupted:
+                Alarm.stop()
+                core.abandon()
             connection.send_bytes(_DONE)
 
 

@@ -1,0 +1,251 @@
+"""Child processes of a native worker: real ones, interrupted and killed at bad moments."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from nitocris import codec, protocol
+from nitocris.errors import ItemTimeoutError
+from nitocris.function import encode_function, encode_items
+from nitocris.worker.core import FLUSH_BYTES
+from nitocris.worker.processes import ComputeProcess
+from nitocris.worker.rules import Rules
+from nitocris.worker.signals import AGAIN_SECONDS
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture
+def process() -> Iterator[ComputeProcess]:
+    process = ComputeProcess()
+    yield process
+    process.kill()
+
+
+def introduce(
+    process: ComputeProcess, function: Callable[..., Any], rules: Rules | None = None
+) -> None:
+    shipment = encode_function(function, (), rules or Rules())
+    process.run(protocol.encode(protocol.Map(1, ()), shipment.payload), [], lambda _: None)
+
+
+def chunk(items: list[Any], *, number: int = 1, piecewise: bool = False) -> bytes:
+    shipment = encode_items([(item,) for item in items], 0)
+    message = protocol.Chunk(9, number, 0, len(items), (), piecewise)
+    return protocol.encode(message, shipment.payload)
+
+
+def compute(
+    process: ComputeProcess, items: list[Any], number: int = 1
+) -> tuple[list[Any], list[Any]]:
+    """Returns values and failures of a chunk, which are answered in full."""
+    values: list[Any] = []
+    failures: list[Any] = []
+
+    def on_result(frame: bytes) -> None:
+        _, payload = protocol.decode_from_worker(frame)
+        decoded: Any = codec.decode(payload)
+        failures.extend((len(values) + place, error) for place, error, _ in decoded[1])
+        values.extend(decoded[0])
+
+    process.run(chunk(items, number=number), [], on_result)
+    assert len(values) == len(items)
+    return values, failures
+
+
+class Running:
+    """A chunk that is computed in another thread."""
+
+    def __init__(
+        self, process: ComputeProcess, items: list[Any], *, piecewise: bool = True
+    ) -> None:
+        self._process = process
+        self._answers = threading.Semaphore(0)
+        self.answered = 0
+        frame = chunk(items, piecewise=piecewise)
+        self._thread = threading.Thread(target=process.run, args=(frame, [], self._on_result))
+        self._thread.start()
+
+    def _on_result(self, _: bytes) -> None:
+        self.answered += 1
+        self._answers.release()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def wait_for_an_answer(self) -> None:
+        self._answers.acquire()
+
+    def interrupt(self) -> None:
+        while self.is_alive:
+            self._process.interrupt()
+            self._thread.join(AGAIN_SECONDS)
+
+
+def spin(x: int) -> int:
+    """Answers at once for 0, and never for 1."""
+    while x == 1:
+        pass
+    return os.getpid()
+
+
+def test_an_interrupted_loop_leaves_process_and_maps_as_they_were(process: ComputeProcess) -> None:
+    """No new interpreter, no new function; and nothing of the interruption looks like a result."""
+    introduce(process, spin, Rules(keep_going=True))
+    running = Running(process, [0, 1, 0])
+    running.wait_for_an_answer()
+
+    running.interrupt()
+
+    assert running.answered == 1
+    assert compute(process, [0, 0]) == ([process.pid] * 2, [])
+
+
+def test_a_late_interruption_hits_nothing(process: ComputeProcess) -> None:
+    """Neither the next chunk nor the reading of its frame, whenever the signal arrives."""
+    introduce(process, lambda x: sum(range(x)))
+
+    for _ in range(200):
+        assert compute(process, [100] * 5) == ([4950] * 5, [])
+        process.interrupt()
+        os.kill(process.pid, signal.SIGUSR1)
+
+
+def test_a_signal_for_another_run_hits_nothing(process: ComputeProcess) -> None:
+    """Not even in the middle of a function: the one that it was sent for is over."""
+    introduce(process, lambda x: sum(range(x)))
+    compute(process, [1])
+    process.interrupt()
+
+    running = Running(process, [1, *[20_000] * 500])
+    running.wait_for_an_answer()
+    while running.is_alive:
+        os.kill(process.pid, signal.SIGUSR1)
+
+    assert running.answered == 501
+
+
+def test_an_interruption_at_any_moment_spares_the_next_chunk(process: ComputeProcess) -> None:
+    """The chunk may end just then; the one after it is answered in full."""
+    introduce(process, lambda x: sum(range(x)))
+
+    for number in range(200):
+        Running(process, [number * 20] * 5).interrupt()
+        assert compute(process, [100] * 5) == ([4950] * 5, [])
+
+
+def test_a_chunk_that_is_unwanted_before_it_starts_does_not_start(process: ComputeProcess) -> None:
+    """An interruption that came between its arrival and its first item is not lost."""
+    introduce(process, spin)
+    answers: list[bytes] = []
+    process._runs.unwanted.value = process._run + 1
+
+    process.run(chunk([1]), [], answers.append)
+
+    assert answers == []
+
+
+def test_an_import_is_not_cut_in_two(process: ComputeProcess, tmp_path: Path) -> None:
+    """The interruption waits for its end, and the module is whole for the next chunk."""
+    entered, leave = tmp_path / "entered", tmp_path / "leave"
+    os.mkfifo(entered)
+    os.mkfifo(leave)
+    (tmp_path / "slow_to_import.py").write_text(
+        f"open({str(entered)!r}, 'w').close()\nopen({str(leave)!r}).close()\nvalue = 7\n"
+    )
+
+    def work(x: int) -> int:
+        sys.path.append(str(tmp_path))
+        import slow_to_import  # type: ignore[import-not-found]
+
+        while x == 1:
+            pass
+        value: int = slow_to_import.value
+        return value
+
+    introduce(process, work)
+    running = Running(process, [1])
+    entered.open().close()
+    for _ in range(3):
+        process.interrupt()
+    leave.open("w").close()
+
+    running.interrupt()
+
+    assert running.answered == 0
+    assert compute(process, [0]) == ([7], [])
+
+
+def test_an_item_that_runs_too_long_is_stopped_and_told(process: ComputeProcess) -> None:
+    """Its traceback shows where it was; the others, and the process, are as ever."""
+    introduce(process, spin, Rules(keep_going=True, item_timeout=0.1))
+
+    values, ((position, error),) = compute(process, [0, 1, 0])
+
+    assert values == [process.pid, None, process.pid]
+    assert position == 1
+    assert "while x == 1" in error.remote_traceback
+    assert isinstance(error, ItemTimeoutError)
+
+
+def test_an_alarm_hits_only_the_call_that_it_was_set_for(process: ComputeProcess) -> None:
+    """Calls that end just when their time is up fail or succeed, and the process lives."""
+    limit = 0.002
+
+    def work(number: int) -> int:
+        import time
+
+        ends = time.monotonic() + limit * (0.9 + number % 20 / 100)
+        while time.monotonic() < ends:
+            pass
+        return number
+
+    introduce(process, work, Rules(keep_going=True, item_timeout=limit))
+
+    values, failures = compute(process, list(range(200)))
+
+    failed = {position for position, _ in failures}
+    assert all(isinstance(error, ItemTimeoutError) for _, error in failures)
+    assert values == [None if number in failed else number for number in range(200)]
+
+
+def test_an_interruption_leaves_no_alarm_behind(process: ComputeProcess) -> None:
+    """Also where it strikes while an alarm is set, none rings in the middle of another call."""
+    limit = 0.03
+    introduce(process, bytes, Rules(item_timeout=limit))
+    waiting = encode_function(lambda _: __import__("time").sleep(2 * limit))
+    process.run(protocol.encode(protocol.Map(2, ()), waiting.payload), [], lambda _: None)
+
+    for _ in range(20):
+        # The first result is so large that it leaves at once; the others take no time.
+        running = Running(process, [FLUSH_BYTES, *[0] * 200_000], piecewise=False)
+        running.wait_for_an_answer()
+        running.interrupt()
+        assert compute(process, [0], number=2) == ([None], [])
+
+
+def test_a_child_that_died_idle_is_told_from_one_that_died_of_its_frame() -> None:
+    """The first is a ConnectionError, the second is not."""
+    idle, busy = ComputeProcess(), ComputeProcess()
+    introduce(busy, lambda x: os.kill(os.getpid(), x))
+    introduce(idle, spin)
+    os.kill(idle.pid, signal.SIGKILL)
+
+    with pytest.raises(ConnectionError):
+        idle.run(chunk([0]), [], lambda _: None)
+    with pytest.raises(EOFError):
+        busy.run(chunk([signal.SIGKILL]), [], lambda _: None)
+
+    assert (idle.exit_code, busy.exit_code) == (-signal.SIGKILL, -signal.SIGKILL)
+    idle.kill()
+    busy.kill()
