@@ -60,16 +60,16 @@ def after(seconds: float, result: int) -> int:
 
 def nothing_runs(d: DistributedExecution) -> None:
     """Waits until workers and coordinator have forgotten all maps, and readers have ended."""
-    assert d._serving is not None
+    assert d._lifetime.serving is not None
     assert d.map(abs, [-1]) == [1]
     gc.collect()
     for thread in threading.enumerate():
         if thread.name == THREAD_NAME:
             thread.join(10)
             assert not thread.is_alive()
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
     deadline = time.monotonic() + 10
-    while d._serving.coordinator._maps:
+    while d._lifetime.serving.coordinator._maps:
         assert time.monotonic() < deadline
         d.map(abs, [-1])
 
@@ -390,7 +390,7 @@ def test_shutdown_lets_everything_finish() -> None:
         target=lambda: results.append(d.map(partial(after, 0.05), range(10)))
     )
     mapping.start()
-    while len(d._running.works()) < 11:
+    while len(d._lifetime.running.works()) < 11:
         time.sleep(0.001)
 
     d.shutdown()
