@@ -61,7 +61,7 @@ class FakeCoordinator:
         maps: Those open, by number.
         started: How many maps there were.
         supplied: How many items there were.
-        largest: How many items the largest chunk had.
+        sizes: How many items each chunk had.
         cancelled: Items that were given up, as (map, index).
     """
 
@@ -73,7 +73,7 @@ class FakeCoordinator:
         self.maps: dict[int, Map] = {}
         self.started = 0
         self.supplied = 0
-        self.largest = 0
+        self.sizes: list[int] = []
         self.cancelled: list[tuple[int, int]] = []
         self._changed = threading.Condition()
 
@@ -105,7 +105,7 @@ class FakeCoordinator:
             assert len(chunk.items) == count
             current.queue.append(chunk)
             self.supplied += count
-            self.largest = max(self.largest, count)
+            self.sizes.append(count)
             self._go_on(number)
 
     def end_input(self, number: int) -> None:

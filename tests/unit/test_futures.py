@@ -60,7 +60,7 @@ def test_futures_of_equal_functions_share_a_map(d: FakeExecution) -> None:
 
     assert [settled(future) for future in futures] == [*range(1, 10), *range(9)]
     assert d.coordinator.started == 2
-    assert d.coordinator.largest == 1
+    assert set(d.coordinator.sizes) == {1}
 
 
 def test_functions_with_other_data_do_not_share(d: FakeExecution) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nitocris.call import MapOptions
@@ -211,3 +212,16 @@ def test_a_callback_can_map_while_another_thread_does(d: FakeExecution) -> None:
     d.shutdown()
 
     assert results == [list(range(50, 0, -1))] * 2
+
+
+def test_packages_are_looked_for_once(d: FakeExecution) -> None:
+    """In the function and its first items, unless the owner named them."""
+    looked: list[set[str]] = []
+    d.serving.add_modules = lambda modules, _: looked.append({*modules})  # type: ignore[method-assign]
+
+    d.map(np.square, range(20))
+    assert [modules & {"numpy"} for modules in looked] == [{"numpy"}]
+
+    with FakeExecution(packages=["numpy"]) as named:
+        named.map(np.square, range(20))
+    assert named.serving.modules == set()
