@@ -26,7 +26,7 @@ class Device:
         self.socket = socket
 
     async def join(self, token: str) -> None:
-        await self.send(protocol.Hello(1, token, "browser", 0))
+        await self.send(protocol.Hello(protocol.PROTOCOL_VERSION, token, "browser", 0))
         welcome = await self.next(protocol.Welcome)
         await self.send(protocol.Capacity(1, welcome.environment))
 
@@ -73,7 +73,7 @@ async def device(owner: DistributedExecution) -> AsyncIterator[Device]:
 
 
 def honest(chunk: protocol.Chunk, values: list[Any]) -> tuple[protocol.Result, bytes]:
-    return protocol.Result(chunk.lease, 0, len(values), True), codec.encode((values, None))
+    return protocol.Result(chunk.lease, 0, len(values), 0, True), codec.encode((values, []))
 
 
 class Trap:
@@ -96,7 +96,7 @@ async def test_pickles_leave_no_trace(
 
     for payload, count in [(poison, 1), (codec.encode(([], poison)), 0)]:
         chunk = await device.next(protocol.Chunk)
-        await device.send(protocol.Result(chunk.lease, 0, count, True), payload)
+        await device.send(protocol.Result(chunk.lease, 0, count, 0, True), payload)
     await device.send(*honest(await device.next(protocol.Chunk), [poison]))
 
     # Bytes are honest data, whatever is in them.
@@ -118,7 +118,7 @@ async def test_three_bad_results_close_the_connection(
     )
     bad = [
         b"\x80\x05N.",
-        codec.encode(([1, 2, 3], None)),
+        codec.encode(([1, 2, 3], [])),
         codec.encode("no pair"),
     ]
 
@@ -126,7 +126,7 @@ async def test_three_bad_results_close_the_connection(
     await device.send(*honest(chunk, [1]))
     for payload in bad:
         chunk = await device.next(protocol.Chunk)
-        await device.send(protocol.Result(chunk.lease, 0, 1, True), payload)
+        await device.send(protocol.Result(chunk.lease, 0, 1, 0, True), payload)
 
     assert await device.close_code() == protocol.CLOSE_BAD_RESULTS
     async with joined(owner) as other:
@@ -144,7 +144,7 @@ async def test_late_unknown_and_duplicate_answers_change_nothing(
 
     for value in (1, 2, 3):
         chunk = await device.next(protocol.Chunk)
-        await device.send(protocol.Result(chunk.lease + 1000, 0, 1, True), b"unknown")
+        await device.send(protocol.Result(chunk.lease + 1000, 0, 1, 0, True), b"unknown")
         await device.send(protocol.Failed(chunk.lease + 1000, "unknown"))
         await device.send(*honest(chunk, [value]))
         await device.send(*honest(chunk, [-99]))
@@ -154,7 +154,7 @@ async def test_late_unknown_and_duplicate_answers_change_nothing(
 
 async def test_many_bytes_for_no_lease_end_the_connection(device: Device) -> None:
     """Whoever has nothing on lease has nothing large to say."""
-    result = protocol.Result(12345, 0, 1, True)
+    result = protocol.Result(12345, 0, 1, 0, True)
 
     await device.send(result, bytes(protocol.MAX_CONTROL_BYTES))
     await device.send(protocol.Ping())
@@ -169,7 +169,7 @@ async def test_a_message_beyond_all_limits_ends_the_connection(device: Device) -
     size = protocol.MAX_RESULT_BYTES + protocol.MAX_HEADER_BYTES + 1
 
     with contextlib.suppress(ConnectionError):
-        await device.send(protocol.Result(1, 0, 1, True), bytes(size))
+        await device.send(protocol.Result(1, 0, 1, 0, True), bytes(size))
 
     assert await device.close_code() in (aiohttp.WSCloseCode.MESSAGE_TOO_BIG, 1006, None)
     assert device.socket.closed
@@ -177,7 +177,7 @@ async def test_a_message_beyond_all_limits_ends_the_connection(device: Device) -
 
 async def test_a_hello_in_the_middle_ends_the_connection(device: Device) -> None:
     """One greeting is enough."""
-    await device.send(protocol.Hello(1, "x", "browser", 0))
+    await device.send(protocol.Hello(protocol.PROTOCOL_VERSION, "x", "browser", 0))
 
     assert await device.close_code() == aiohttp.WSCloseCode.POLICY_VIOLATION
 
