@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 import re
 from pathlib import Path
 
@@ -106,6 +105,3 @@ def test_a_crowd_finishes() -> None:
     outcome = efficiency.crowd(workers=3_000, items=300_000)
 
     assert outcome.makespan < outcome.allowed
-
-
-_ = partial
