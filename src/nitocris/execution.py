@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import weakref
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
@@ -24,13 +24,13 @@ from .call import (
     in_step,
     starred,
 )
-from .errors import ClosedError, ConfigurationError
-from .futures import Futures, RemoteFuture
+from .errors import ConfigurationError
+from .futures import RemoteFuture
+from .lifetime import Lifetime
 from .mapping import run_map
-from .progress import say
-from .running import Running
 from .serving import Options, Serving
-from .streaming import AsyncResults, Results, Stream, read_async
+from .stream import Stream
+from .streaming import AsyncResults, Results, read_async
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -120,14 +120,12 @@ class DistributedExecution(Executor):
             pickled_results=results == "pickle",
         )
         self._classes: tuple[type, ...] = ()
-        self._running = Running()
-        self._serving: Serving | None = None
-        self._futures: Futures | None = None
-        self._closed = False
-        self._starting = threading.Lock()
+        self._lifetime = Lifetime(partial(Serving, self._options), progress=progress)
+        # For the garbage collector and the end of the interpreter; its second call does nothing.
+        weakref.finalize(self, self._lifetime.close)
 
     def __enter__(self) -> Self:
-        self._start()
+        self._lifetime.start()
         return self
 
     def __exit__(
@@ -143,9 +141,9 @@ class DistributedExecution(Executor):
 
     def __repr__(self) -> str:
         # Without the fragments: they are the tokens, and this may end up in a log.
-        serving = self._serving
+        serving = self._lifetime.serving
         running = serving.worker_url.partition("/worker#")[0] if serving else "not started"
-        return f"<DistributedExecution {'closed' if self._closed else running}>"
+        return f"<DistributedExecution {'closed' if self._lifetime.closed else running}>"
 
     @property
     def url(self) -> str:
@@ -154,7 +152,7 @@ class DistributedExecution(Executor):
         Raises:
             ConfigurationError: With `results="pickle"` there are no volunteers.
         """
-        url = self._start().url
+        url = self._lifetime.start().url
         if not url:
             raise ConfigurationError(
                 "with results='pickle' only native workers take part: use worker_url"
@@ -164,7 +162,7 @@ class DistributedExecution(Executor):
     @property
     def worker_url(self) -> str:
         """The link for native workers, which run your functions with all rights of their user."""
-        return self._start().worker_url
+        return self._lifetime.start().worker_url
 
     def map(  # type: ignore[override]  # the paper promises a list, the standard an iterator
         self,
@@ -231,7 +229,7 @@ class DistributedExecution(Executor):
         """
         items, total = in_step("imap", function, iterables)
         stream = self._stream(self._call(options, function, items, total), ordered=True)
-        return Results(stream, self._serve)
+        return Results(stream, self._lifetime.ready)
 
     def imap_unordered(
         self,
@@ -243,7 +241,7 @@ class DistributedExecution(Executor):
         """Returns an iterator over the results as they come; see `imap`."""
         items, total = in_step("imap_unordered", function, iterables)
         stream = self._stream(self._call(options, function, items, total), ordered=False)
-        return Results(stream, self._serve)
+        return Results(stream, self._lifetime.ready)
 
     def amap(
         self,
@@ -271,7 +269,7 @@ class DistributedExecution(Executor):
         )
         items, total = in_step("amap", function, readable)
         stream = self._stream(self._call(options, function, items, total), ordered=ordered)
-        return AsyncResults(stream, self._serve, loop)
+        return AsyncResults(stream, self._lifetime.ready, loop)
 
     def submit(
         self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
@@ -290,11 +288,8 @@ class DistributedExecution(Executor):
                 come from the future.
         """
         check_function("submit", function)
-        self._running.check()
-        self._serve()
-        assert self._futures is not None
         call = self._call({"chunk_size": 1, "errors": "return"}, function)
-        return self._futures.submit(call, args, kwargs, self)
+        return self._lifetime.futures().submit(call, args, kwargs, self)
 
     def register(self, *classes: type) -> None:
         """Lets results contain instances of these dataclasses, Enums and namedtuples.
@@ -310,7 +305,7 @@ class DistributedExecution(Executor):
             TimeoutError: They did not come within `timeout` seconds.
         """
         check_count("workers", workers, low=0)
-        serving = self._start()
+        serving = self._lifetime.start()
         try:
             serving.loop.run(
                 asyncio.wait_for(serving.coordinator.wait_for_capacity(workers), timeout)
@@ -329,33 +324,14 @@ class DistributedExecution(Executor):
             wait: Whether to return when all is closed; else it is closed in the background.
             cancel_futures: Whether to cancel the futures that are not done.
         """
-        self._running.end()
-        serving, futures = self._serving, self._futures
-        if futures and cancel_futures:
-            futures.cancel_all()
-        needed = (futures and futures.is_current) or (serving and serving.loop.is_current)
-        if wait and not needed:
-            self._finish()
-        else:
-            threading.Thread(target=self._finish, name="nitocris-shutdown").start()
+        self._lifetime.shutdown(wait=wait, cancel_futures=cancel_futures)
 
     def close(self) -> None:
         """Sends the workers away and ends all threads, processes and ports; may be repeated.
 
         Maps and streams that still run raise `ClosedError`; futures are cancelled.
         """
-        self._running.end()
-        with self._starting:
-            self._closed = True
-            serving, self._serving = self._serving, None
-        if serving and self._futures:
-            _end(serving, self._futures)
-
-    def _finish(self) -> None:
-        try:
-            self._running.wait()
-        finally:
-            self.close()
+        self._lifetime.close()
 
     def _call(
         self,
@@ -375,44 +351,15 @@ class DistributedExecution(Executor):
         ).with_options(options)
 
     def _map(self, call: Call) -> list[Any]:
-        with self._running.call(self):
-            return run_map(self._serve(), call)
+        with self._lifetime.running.call(self):
+            return run_map(self._lifetime.ready(), call)
 
     def _stream(self, call: Call, *, ordered: bool) -> Stream:
         if call.buffersize is None:
             call = replace(call, buffersize=BUFFER_ITEMS)
         # A stream in order raises an error in its place, so others go on until that comes.
         call = replace(call, keep_going=call.keep_going or ordered)
-        return Stream(call, self._running, ordered=ordered)
-
-    def _serve(self) -> Serving:
-        serving = self._start()
-        serving.require_packages()
-        return serving
-
-    def _start(self) -> Serving:
-        with self._starting:
-            if self._closed:
-                raise ClosedError("this execution is closed; create another DistributedExecution")
-            if self._serving is None:
-                self._serving = Serving(self._options)
-                self._futures = Futures(self._serving, self._running, progress=self._progress)
-                weakref.finalize(self, _end, self._serving, self._futures)
-                say(_invitation(self._serving), wanted=self._progress)
-            return self._serving
-
-
-def _end(serving: Serving, futures: Futures) -> None:
-    try:
-        serving.stop()
-    finally:
-        futures.stop()
-
-
-def _invitation(serving: Serving) -> str:
-    if serving.url:
-        return f"Nitocris: to compute, open {serving.url}"
-    return f"Nitocris: to compute, run: nitocris worker '{serving.worker_url}'"
+        return Stream(call, self._lifetime.running, ordered=ordered)
 
 
 def _check_port(name: str, value: int | None) -> int | None:

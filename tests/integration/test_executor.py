@@ -29,7 +29,7 @@ from nitocris import (
     RemoteError,
     WorkerLostError,
 )
-from nitocris.streaming import THREAD_NAME
+from nitocris.stream import THREAD_NAME
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 Execution = partial(DistributedExecution, host="127.0.0.1", progress=False)
@@ -60,16 +60,16 @@ def after(seconds: float, result: int) -> int:
 
 def nothing_runs(d: DistributedExecution) -> None:
     """Waits until workers and coordinator have forgotten all maps, and readers have ended."""
-    assert d._serving is not None
+    assert d._lifetime.serving is not None
     assert d.map(abs, [-1]) == [1]
     gc.collect()
     for thread in threading.enumerate():
         if thread.name == THREAD_NAME:
             thread.join(10)
             assert not thread.is_alive()
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
     deadline = time.monotonic() + 10
-    while d._serving.coordinator._maps:
+    while d._lifetime.serving.coordinator._maps:
         assert time.monotonic() < deadline
         d.map(abs, [-1])
 
@@ -390,7 +390,7 @@ def test_shutdown_lets_everything_finish() -> None:
         target=lambda: results.append(d.map(partial(after, 0.05), range(10)))
     )
     mapping.start()
-    while len(d._running.works()) < 11:
+    while len(d._lifetime.running.works()) < 11:
         time.sleep(0.001)
 
     d.shutdown()

@@ -224,7 +224,7 @@ async def test_a_capacity_for_an_old_environment_gets_no_chunk(
     mapping = asyncio.create_task(asyncio.to_thread(partial(owner.map, abs, [-1])))
     await device.send(protocol.Ping())
     first = await device.socket.receive_bytes(timeout=10)
-    await device.send(protocol.Capacity(1, owner._serving.coordinator._environment))  # type: ignore[union-attr]
+    await device.send(protocol.Capacity(1, owner._lifetime.serving.coordinator._environment))  # type: ignore[union-attr]
 
     chunk = await device.next(protocol.Chunk)
     await device.send(*honest(chunk, [1]))

@@ -381,7 +381,7 @@ def test_closing_ends_a_map_in_another_thread() -> None:
     with Execution() as d:
         thread = threading.Thread(target=run, args=(d,))
         thread.start()
-        while not d._serving or not d._serving.coordinator._maps:
+        while not d._lifetime.serving or not d._lifetime.serving.coordinator._maps:
             time.sleep(0.001)
         d.close()
     thread.join()

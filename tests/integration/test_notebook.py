@@ -29,7 +29,9 @@ d.map(scaled, [1.5, 2.5])
 factor = 4
 d.map(scaled, [1.5, 2.5])
 """,
-    "d.close()",
+    "[point async for point in d.amap(scaled, [3.5])] + await d.amap(scaled, [4.5])",
+    "[*d.imap(scaled, [5.5]), d.submit(scaled, x=6.5).result()]",
+    "d.shutdown()",
 ]
 
 
@@ -37,7 +39,7 @@ d.map(scaled, [1.5, 2.5])
 # What Jupyter's own packages warn about is not ours.
 @pytest.mark.filterwarnings("ignore")
 def test_functions_and_classes_of_a_notebook_travel() -> None:
-    """Also after a cell has changed what they use; the link is printed, the bar drawn."""
+    """Also after a cell has changed what they use, and beside the notebook's own running loop."""
     notebook = nb.new_notebook(cells=[nb.new_code_cell(source) for source in CELLS])
 
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
@@ -50,4 +52,6 @@ def test_functions_and_classes_of_a_notebook_travel() -> None:
     assert any("to compute, open http://127.0.0.1:" in text for text in texts)
     assert "[Point(x=3), Point(x=6)]" in texts
     assert "[Point(x=4), Point(x=8)]" in texts
+    assert "[Point(x=12), Point(x=16)]" in texts
+    assert "[Point(x=20), Point(x=24)]" in texts
     assert not any("Traceback" in text for text in texts)

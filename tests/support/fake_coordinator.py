@@ -17,7 +17,6 @@ from nitocris.background import LoopThread
 from nitocris.coordinator import ToOwner
 from nitocris.errors import ClosedError
 from nitocris.function import Shipment
-from nitocris.futures import Futures
 from nitocris.serving import Serving
 
 CHUNK = 3
@@ -187,6 +186,7 @@ class FakeServing:
         self.loop = LoopThread("nitocris")
         self.coordinator = FakeCoordinator()
         self.modules: set[str] = set()
+        self.stopped = threading.Event()
 
     def require_packages(self) -> None:
         pass
@@ -219,6 +219,7 @@ class FakeServing:
         if self.loop.alive:
             self.loop.run(close())
             self.loop.stop()
+        self.stopped.set()
 
 
 class FakeExecution(DistributedExecution):
@@ -226,7 +227,8 @@ class FakeExecution(DistributedExecution):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(progress=False, **options)
-        self.serving = FakeServing()
-        self.coordinator = self.serving.coordinator
-        self._serving = cast(Serving, self.serving)
-        self._futures = Futures(self._serving, self._running, progress=False)
+        serving = FakeServing()
+        self.serving = serving
+        self.coordinator = serving.coordinator
+        self._lifetime._serve = lambda: cast(Serving, serving)
+        self._lifetime.start()

@@ -128,7 +128,7 @@ def test_cancelling_while_it_runs(d: FakeExecution) -> None:
     d.coordinator.wait_for(lambda: d.coordinator.cancelled == [(1, 1)])
     d.serving.release_all()
     assert [settled(future) for future in futures if future is not futures[1]] == [0, *range(2, 9)]
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
 
 
 def test_a_future_that_is_done_cannot_be_cancelled(d: FakeExecution) -> None:
@@ -158,7 +158,7 @@ def test_many_threads_cancel_what_is_being_done(d: FakeExecution) -> None:
     for number, future in enumerate(futures):
         assert future.cancelled() or future.result() == number
     d.coordinator.wait_for(lambda: not d.coordinator.maps)
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
 
 
 def test_callbacks_may_submit_and_map(d: FakeExecution) -> None:
@@ -206,7 +206,7 @@ def test_what_cannot_be_sent_is_an_error_at_once(d: FakeExecution) -> None:
         d.submit(repr, threading.Lock())
     with pytest.raises(ConfigurationError, match="submit needs a function first, not 5"):
         d.submit(5)  # type: ignore[arg-type]
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
 
 
 def test_packages_are_looked_for(d: FakeExecution) -> None:
@@ -268,6 +268,6 @@ def test_a_future_that_is_done_keeps_nothing(d: FakeExecution) -> None:
     settled(future)
     d.coordinator.wait_for(lambda: not d.coordinator.maps)
 
-    referrers = [future.group, *d._running.works()]
+    referrers = [future.group, *d._lifetime.running.works()]
     assert referrers == [None]
     gc.collect()

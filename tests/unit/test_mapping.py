@@ -144,7 +144,7 @@ def test_an_interrupt_cancels_the_map(d: FakeExecution) -> None:
         d.map(abs, interrupted())
 
     d.coordinator.wait_for(lambda: not d.coordinator.maps)
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
     assert d.map(abs, [-1]) == [1]
 
 
@@ -169,7 +169,7 @@ def test_wrong_options(d: FakeExecution, method: str, options: dict[str, Any], s
     """The message names the option, the value and what would work."""
     with pytest.raises(ConfigurationError, match=says):
         getattr(d, method)(abs, [1], **options)
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
 
 
 def test_an_option_that_does_not_exist(d: FakeExecution) -> None:

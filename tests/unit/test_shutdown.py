@@ -6,7 +6,6 @@ import gc
 import itertools
 import threading
 import time
-import weakref
 from concurrent.futures import wait
 from typing import Any
 
@@ -163,7 +162,7 @@ def test_an_interrupted_shutdown_closes_at_once(d: FakeExecution) -> None:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(d._running, "wait", interrupt)
+        patch.setattr(d._lifetime.running, "wait", interrupt)
         with pytest.raises(KeyboardInterrupt):
             d.shutdown()
 
@@ -199,15 +198,13 @@ def test_close_in_a_callback_does_not_wait_for_itself(d: FakeExecution) -> None:
 
 def test_what_runs_keeps_its_execution() -> None:
     """A future or an iterator is enough; without them the execution is collected."""
-    d, collected = FakeExecution(), threading.Event()
-    weakref.finalize(d, collected.set)
+    d = FakeExecution()
     d.coordinator.held = True
-    serving, futures = d.serving, d._futures
-    assert futures is not None
+    serving = d.serving
     future, results = d.submit(abs, -5), d.imap(abs, itertools.count())
     del d
     gc.collect()
-    assert not collected.is_set()
+    assert not serving.stopped.is_set()
 
     serving.release_all()
     assert future.result(timeout=10) == 5
@@ -215,6 +212,4 @@ def test_what_runs_keeps_its_execution() -> None:
     results.close()
 
     gc.collect()
-    assert collected.wait(10)
-    serving.stop()
-    futures.stop()
+    assert serving.stopped.wait(10)

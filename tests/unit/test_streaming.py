@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nitocris.errors import ClosedError, NotSendableError
-from nitocris.streaming import THREAD_NAME
+from nitocris.stream import THREAD_NAME
 from tests.support.fake_coordinator import FakeExecution
 
 
@@ -225,7 +225,7 @@ def test_a_function_that_cannot_be_sent_is_an_error_at_once(d: FakeExecution) ->
     """Nobody needs to take a result to learn that."""
     with pytest.raises(NotSendableError, match="acquire"):
         d.imap(threading.Lock().acquire, [1])
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
 
 
 def test_closing_cancels_the_rest(d: FakeExecution) -> None:
@@ -247,7 +247,7 @@ def test_leaving_a_loop_cancels_the_rest(d: FakeExecution) -> None:
 
     join_readers()
     d.coordinator.wait_for(lambda: not d.coordinator.maps)
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
 
 
 def test_closing_the_execution_ends_streams(d: FakeExecution) -> None:
@@ -405,11 +405,11 @@ async def test_closing_and_dropping_an_amap_cancels_the_rest(d: FakeExecution) -
     del results
     d.coordinator.wait_for(lambda: not d.coordinator.maps)
     join_readers()
-    assert not d._running.works()
+    assert not d._lifetime.running.works()
 
 
 def test_amap_needs_a_running_loop(d: FakeExecution) -> None:
     """Without one, nothing is begun."""
     with pytest.raises(RuntimeError, match="no running event loop"):
         d.amap(abs, [1])
-    assert not d._running.works()
+    assert not d._lifetime.running.works()

@@ -1,0 +1,111 @@
+"""An execution from its first use to its end: in good order, or at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from .errors import ClosedError
+from .futures import Futures
+from .progress import say
+from .running import Running
+from .serving import Serving
+
+
+class Lifetime:
+    """Starts the server when it is needed, and ends it.
+
+    Args:
+        serve: Starts the server.
+        progress: Whether to print the link, and what is amiss.
+
+    Attributes:
+        running: What has begun and not ended.
+        serving: The server, as long as it runs.
+        closed: Whether it has been ended for good.
+    """
+
+    def __init__(self, serve: Callable[[], Serving], *, progress: bool) -> None:
+        self._serve = serve
+        self._progress = progress
+        self._futures: Futures | None = None
+        self._changing = threading.Lock()
+        self.running = Running()
+        self.serving: Serving | None = None
+        self.closed = False
+
+    def start(self) -> Serving:
+        """Returns the server, which runs from now on.
+
+        Raises:
+            ClosedError: It has been ended.
+            PortInUseError, ConfigurationError: It cannot run.
+        """
+        with self._changing:
+            if self.closed:
+                raise ClosedError("this execution is closed; create another DistributedExecution")
+            if self.serving is None:
+                self.serving = self._serve()
+                self._futures = Futures(self.serving, self.running, progress=self._progress)
+                say(_invitation(self.serving), wanted=self._progress)
+            return self.serving
+
+    def ready(self) -> Serving:
+        """Returns the server as soon as all packages that the owner named are there.
+
+        Raises:
+            PackageError: One of them cannot be had.
+            ClosedError, PortInUseError, ConfigurationError: As of `start`.
+        """
+        serving = self.start()
+        serving.require_packages()
+        return serving
+
+    def futures(self) -> Futures:
+        """Returns what makes futures, when the server is ready.
+
+        Raises:
+            ClosedError: No more work is taken.
+            PackageError, PortInUseError, ConfigurationError: As of `ready`.
+        """
+        self.running.check()
+        self.ready()
+        assert self._futures is not None
+        return self._futures
+
+    def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
+        """Takes no more work, and ends when all is done; see `DistributedExecution.shutdown`."""
+        self.running.end()
+        serving, futures = self.serving, self._futures
+        if futures and cancel_futures:
+            futures.cancel_all()
+        needed = (futures and futures.is_current) or (serving and serving.loop.is_current)
+        if wait and not needed:
+            self._finish()
+        else:
+            threading.Thread(target=self._finish, name="nitocris-shutdown").start()
+
+    def close(self) -> None:
+        """Ends at once, whatever runs; may be repeated."""
+        self.running.end()
+        with self._changing:
+            self.closed = True
+            serving, self.serving = self.serving, None
+        if serving is None or self._futures is None:
+            return
+        try:
+            serving.stop()
+        finally:
+            self._futures.stop()
+
+    def _finish(self) -> None:
+        try:
+            self.running.wait()
+        finally:
+            self.close()
+
+
+def _invitation(serving: Serving) -> str:
+    if serving.url:
+        return f"Nitocris: to compute, open {serving.url}"
+    return f"Nitocris: to compute, run: nitocris worker '{serving.worker_url}'"
