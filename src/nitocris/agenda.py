@@ -1,13 +1,17 @@
 """Things that are due at some time, each at one time only, in a heap that forgets lazily.
 
 Putting something off, the most frequent change, touches no heap: its old entry stays and is put
-back with the new time when it comes up.
+back with the new time when it comes up.  When most entries are of things that are not due any more,
+the heap is made anew.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+
+SPARE_ENTRIES = 1000
+"""Entries without use that are not worth cleaning up."""
 
 
 class Agenda:
@@ -27,6 +31,9 @@ class Agenda:
         self._times[number] = time
         if known is None or time < known:
             heapq.heappush(self._heap, (time, number))
+        if len(self._heap) > 2 * len(self._times) + SPARE_ENTRIES:
+            self._heap = [(time, number) for number, time in self._times.items()]
+            heapq.heapify(self._heap)
 
     def cancel(self, number: int) -> None:
         """Makes something never due; it need not be known."""

@@ -118,6 +118,7 @@ class DistributedExecution(Executor):
             public_url=links.check_public_url(public_url) if public_url else None,
             local_workers=check_count("local_workers", local_workers, low=0),
             pickled_results=results == "pickle",
+            progress=progress,
         )
         self._classes: tuple[type, ...] = ()
         self._lifetime = Lifetime(partial(Serving, self._options), progress=progress)

@@ -19,6 +19,7 @@ from . import links
 from .background import LoopThread
 from .coordinator import Coordinator
 from .errors import PortInUseError
+from .progress import say
 from .provision import Provision, bundled_lock, prepare
 from .server import Server
 
@@ -41,6 +42,7 @@ class Options:
     public_url: str | None
     local_workers: int
     pickled_results: bool
+    progress: bool
 
 
 class Serving:
@@ -105,8 +107,11 @@ class Serving:
         finally:
             self.loop.stop()
 
+    def _tell(self, text: str) -> None:
+        say(f"Nitocris: {text}", wanted=self._options.progress)
+
     async def _open(self) -> links.Access:
-        self.coordinator = Coordinator()
+        self.coordinator = Coordinator(self._tell)
         self._provision = Provision(
             self._options.packages,
             bundled_lock(),

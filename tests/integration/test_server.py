@@ -63,7 +63,11 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 def hello(token: str, kind: str = "browser", **changes: object) -> bytes:
-    fields: dict[str, object] = {"protocol": 1, "capacity": 0, "python": None} | changes
+    fields: dict[str, object] = {
+        "protocol": protocol.PROTOCOL_VERSION,
+        "capacity": 0,
+        "python": None,
+    } | changes
     return protocol.encode(protocol.Hello(token=token, kind=kind, **fields))  # type: ignore[arg-type]
 
 
@@ -212,7 +216,10 @@ async def test_a_volunteer_is_welcome(bench: Bench) -> None:
         (lambda access: hello(access.volunteer, "native", python=python_version()), "role"),
         (lambda access: hello(access.worker, "native", python="2.7"), "python"),
         (lambda access: hello(access.worker, "native"), "python"),
-        (lambda access: hello(access.volunteer, protocol=2), "protocol"),
+        (
+            lambda access: hello(access.volunteer, protocol=protocol.PROTOCOL_VERSION + 1),
+            "protocol",
+        ),
         (lambda access: protocol.encode(protocol.Ping()), "malformed"),
         (lambda access: b"\x80\x05nonsense", "malformed"),
         (lambda access: b"", "malformed"),

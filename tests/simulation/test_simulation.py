@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+import re
 from pathlib import Path
 
 import pytest
@@ -66,8 +66,18 @@ def test_hardly_any_time_of_the_workers_is_wasted(outcomes: list[Outcome]) -> No
 
 
 def test_the_table_in_the_guide_is_the_measured_one(outcomes: list[Outcome]) -> None:
-    """`python -m tests.simulation --efficiency` prints what docs/scheduler.md shows."""
-    assert efficiency.table(outcomes) in GUIDE.read_text()
+    """`python -m tests.simulation --efficiency` prints what docs/scheduler.md shows.
+
+    Another NumPy or processor may round a lognormal number otherwise, hence the tolerance.
+    """
+    row = re.compile(r"^\| (\d.*) \| .* s \| (.*) s \| (.*)% \| (.*) \|$", re.MULTILINE)
+
+    shown = {name: list(map(float, values)) for name, *values in row.findall(GUIDE.read_text())}
+
+    assert shown.keys() == {each.name for each in outcomes}
+    for each in outcomes:
+        measured = [each.makespan, 100 * each.efficiency, each.lent]
+        assert shown[each.name] == pytest.approx(measured, rel=0.01), each.name
 
 
 def test_work_per_event_does_not_depend_on_the_number_of_items() -> None:
@@ -95,6 +105,3 @@ def test_a_crowd_finishes() -> None:
     outcome = efficiency.crowd(workers=3_000, items=300_000)
 
     assert outcome.makespan < outcome.allowed
-
-
-_ = partial

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nitocris.agenda import Agenda
+from nitocris.agenda import SPARE_ENTRIES, Agenda
 
 Step = tuple[str, int, float]
 steps = st.lists(
@@ -35,6 +35,17 @@ def test_an_agenda_is_a_dictionary_of_times(taken: list[Step]) -> None:
             assert [model[each] for each in due] == sorted(model.pop(each) for each in expected)
         assert agenda.next() == min(model.values(), default=None)
         assert all((each in agenda) == (each in model) for each in range(5))
+
+
+def test_what_was_cancelled_is_forgotten() -> None:
+    """Leases that end long before they expire leave nothing behind."""
+    agenda = Agenda()
+
+    for number in range(100_000):
+        agenda.set(number, number + 1e6)
+        agenda.cancel(number)
+
+    assert len(agenda._heap) <= SPARE_ENTRIES + 1
 
 
 def test_putting_off_does_not_grow() -> None:

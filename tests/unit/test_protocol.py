@@ -78,10 +78,24 @@ def test_payloads_start_at_a_multiple_of_eight() -> None:
         (frame_of({"type": "capacity", "capacity": 1, "extra": 1}), "unknown field 'extra'"),
         (frame_of({"type": "failed", "lease": 1, "reason": "x" * 501}), "reason cannot be"),
         (
-            frame_of({"type": "result", "lease": 2**53, "offset": 0, "count": 1, "final": True}),
+            frame_of(
+                {
+                    "type": "result",
+                    "lease": 2**53,
+                    "offset": 0,
+                    "count": 1,
+                    "raised": 0,
+                    "final": True,
+                }
+            ),
             "lease",
         ),
-        (frame_of({"type": "result", "lease": 1, "offset": 0, "count": 1, "final": 1}), "final"),
+        (
+            frame_of(
+                {"type": "result", "lease": 1, "offset": 0, "count": 1, "raised": 0, "final": 1}
+            ),
+            "final",
+        ),
         (frame_of({"type": "ping", "padding": "x" * 4096}), "at most 4096"),
     ],
 )
@@ -107,7 +121,18 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
-FIELDS = ["protocol", "token", "kind", "capacity", "python", "name", "lease", "offset", "count"]
+FIELDS = [
+    "protocol",
+    "token",
+    "kind",
+    "capacity",
+    "python",
+    "name",
+    "lease",
+    "offset",
+    "count",
+    "raised",
+]
 HEADERS = st.dictionaries(
     st.sampled_from([*FIELDS, "final", "reason", "environment"]) | st.text(max_size=5), JSON
 )

@@ -59,7 +59,7 @@ class Answer:
         self._ended = False
         self._outcomes: list[object] = []
         self.size = 0
-        """The bytes that wait to be sent, at least."""
+        """Roughly the bytes that wait to be sent."""
 
     @property
     def is_over(self) -> bool:
@@ -154,7 +154,7 @@ class Answer:
 
 
 def _size(outcome: object) -> int:
-    """A bound that is cheap to have: bytes of arrays and texts, what a traceback may have."""
+    """What is cheap to know: bytes of arrays and texts, what a traceback may have at most."""
     if isinstance(outcome, Raised):
         return codec.DEFAULT_LIMITS.traceback_bytes
     size = getattr(outcome, "nbytes", 0)
