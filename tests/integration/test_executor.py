@@ -428,7 +428,7 @@ def run(tmp_path: Path, source: str, *, interrupt: bool = False, seconds: float 
 
 PREAMBLE = """
 import asyncio, itertools, threading, time
-from nitocris import DistributedExecution
+from nitocris import ClosedError, DistributedExecution
 
 
 def Execution(**options):
@@ -484,7 +484,12 @@ FORGOTTEN = {
     "a thread": """
     reading = threading.Event()
     items = (reading.set() or seconds for seconds in [60])
-    threading.Thread(target=d.map, args=(time.sleep, items), daemon=True).start()
+
+    def sleep():
+        with contextlib.suppress(ClosedError):
+            d.map(time.sleep, items)
+
+    threading.Thread(target=sleep, daemon=True).start()
     reading.wait()
 """,
     "a thread that died": """
