@@ -427,7 +427,7 @@ def run(tmp_path: Path, source: str, *, interrupt: bool = False, seconds: float 
 
 
 PREAMBLE = """
-import asyncio, itertools, threading, time
+import asyncio, contextlib, itertools, threading, time
 from nitocris import ClosedError, DistributedExecution
 
 
