@@ -19,7 +19,7 @@ from .health import Record
 
 PREFETCH_SECONDS = 0.5
 """Work that waits at each place of a worker, so that a round trip of 200 ms costs nothing."""
-MAX_WAITING = 8
+MAX_WAITING = 64
 """Chunks that wait at each place at most, however short they are."""
 ITEM_ALLOWANCE = 30.0
 """Seconds more than `item_timeout` until a lease expires: blobs may have to be fetched first, and

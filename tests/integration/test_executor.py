@@ -427,8 +427,8 @@ def run(tmp_path: Path, source: str, *, interrupt: bool = False, seconds: float 
 
 
 PREAMBLE = """
-import asyncio, itertools, threading, time
-from nitocris import DistributedExecution
+import asyncio, contextlib, itertools, threading, time
+from nitocris import ClosedError, DistributedExecution
 
 
 def Execution(**options):
@@ -481,7 +481,17 @@ FORGOTTEN = {
     "a stream": "results = d.imap(abs, itertools.count()); assert next(results) == 0",
     "a busy worker": "future = d.submit(time.sleep, 60); time.sleep(0.3)",
     "a callback that blocks": "d.submit(abs, 1).add_done_callback(lambda _: time.sleep(3))",
-    "a thread": "threading.Thread(target=d.map, args=(time.sleep, [60]), daemon=True).start()",
+    "a thread": """
+    reading = threading.Event()
+    items = (reading.set() or seconds for seconds in [60])
+
+    def sleep():
+        with contextlib.suppress(ClosedError):
+            d.map(time.sleep, items)
+
+    threading.Thread(target=sleep, daemon=True).start()
+    reading.wait()
+""",
     "a thread that died": """
     streams = []
     thread = threading.Thread(target=lambda: streams.append(d.imap(abs, itertools.count())))

@@ -52,6 +52,20 @@ def equal(workers: int, seconds: float, ideal: float = 30.0) -> Outcome:
     return Outcome(name, ideal, makespan, simulation.lent_items / count, ideal / 0.97)
 
 
+def distant(chunk_size: int | None, seconds: float, ideal: float = 30.0) -> Outcome:
+    """Workers that are a round trip of 200 ms away: at least 97 % of the ideal."""
+    workers = 5
+    count = round(workers * ideal / seconds)
+    simulation = Simulation(check=False)
+    for _ in range(workers):
+        simulation.join(latency=0.1)
+    simulation.start(SimulatedMap(EqualCosts(count, seconds), chunk_size))
+    makespan = simulation.run()
+    name = f"{workers} workers 200 ms away, items of {seconds * 1000:,.0f} ms"
+    name += f", chunks of {chunk_size}" if chunk_size else ""
+    return Outcome(name, ideal, makespan, simulation.lent_items / count, ideal / 0.97)
+
+
 def unequal(workers: int, mean: float, sigma: float, ideal: float = 60.0) -> Outcome:
     """Speeds from 1 to 20 and lognormal items: within 5 % of the bound plus one chunk."""
     rng = np.random.default_rng(seed=1)
@@ -138,6 +152,7 @@ def counting_calls() -> Iterator[Calls]:
 
 SCENARIOS = [
     *(partial(equal, workers, s) for s in (1.0, 0.1, 0.01) for workers in (5, 15, 100, 1000)),
+    *(partial(distant, size, s) for size in (None, 1) for s in (1.0, 0.1, 0.01)),
     *(partial(unequal, workers, 1.0, s) for s in (0.0, 1.0) for workers in (5, 15, 100)),
     *(partial(unequal, workers, 0.1, s) for s in (1.0, 1.5) for workers in (5, 15, 100)),
     partial(unequal, 100, 10.0, 1.0),

@@ -1,0 +1,177 @@
+"""The coordinator between a scheduler and devices, without sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nitocris import codec, protocol
+from nitocris import events as ev
+from nitocris.coordinator import Coordinator
+from nitocris.function import encode_function, encode_items
+from nitocris.health import MAX_STRIKES
+
+
+class FakeDevice:
+    """Keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[protocol.FromCoordinator] = []
+        self.closed: tuple[int, str] | None = None
+
+    def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
+        protocol.encode(message, payload)
+        self.sent.append(message)
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = code, reason
+
+    def take(self) -> list[protocol.Chunk]:
+        """Returns the chunks that it has and nobody has taken."""
+        chunks = [message for message in self.sent if isinstance(message, protocol.Chunk)]
+        self.sent = [message for message in self.sent if not isinstance(message, protocol.Chunk)]
+        return chunks
+
+
+class Bench:
+    """A coordinator, its owner and what the owner was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.coordinator = Coordinator(self.told.append)
+        self.devices: dict[int, FakeDevice] = {}
+        self.notes: list[Any] = []
+        self.taken = 0
+        self.items = 1_000_000
+
+    def join(self, capacity: int = 1) -> int:
+        device = FakeDevice()
+        number = self.coordinator.join(device, is_browser=False)
+        self.devices[number] = device
+        self.coordinator.announce(number, capacity)
+        return number
+
+    async def start(self, **options: Any) -> int:
+        options = {"total": self.items, "chunk_size": 1, "timeout": 100.0, **options}
+        return await self.coordinator.start_map(
+            encode_function(abs), codec.Registry(()), self.receive, **options
+        )
+
+    def receive(self, note: Any) -> None:
+        self.notes.append(note)
+        if isinstance(note, ev.Demand):
+            asyncio.get_running_loop().call_soon(self.supply, note.map)
+
+    def supply(self, number: int) -> None:
+        if self.taken == self.items:
+            self.coordinator.end_input(number)
+            return
+        start, self.taken = self.taken, self.taken + 1
+        self.coordinator.supply(number, start, 1, encode_items([(-start,)], start))
+
+    async def answer(self, number: int, chunk: protocol.Chunk, value: object = 0) -> None:
+        result = protocol.Result(chunk.lease, chunk.skip, 1, 0, True)
+        frame = protocol.encode(result, codec.encode(([value], [])))
+        await self.coordinator.receive(number, frame)
+
+    async def fail(self, number: int, chunk: protocol.Chunk) -> None:
+        failed = protocol.Failed(chunk.lease, "out of memory")
+        await self.coordinator.receive(number, protocol.encode(failed))
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+async def settled(condition: Callable[[], object]) -> None:
+    """Lets what was asked of the owner come."""
+    for _ in range(100):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not happen")
+
+
+async def test_the_owner_is_told_of_a_worker_that_rests(bench: Bench) -> None:
+    """One sentence with the worker, for how long, and why."""
+    good, bad = bench.join(), bench.join()
+    await bench.start(keep_going=True)
+
+    for _ in range(20 * MAX_STRIKES):
+        await asyncio.sleep(0)
+        for chunk in bench.devices[bad].take():
+            await bench.fail(bad, chunk)
+        for chunk in bench.devices[good].take():
+            await bench.answer(good, chunk)
+
+    assert bench.told == [
+        f"native worker {bad} rests for 30 s, because it failed again and again what others "
+        "could compute."
+    ]
+
+
+async def test_a_dismissed_worker_is_sent_away_and_the_owner_told(bench: Bench) -> None:
+    """With the close code that tells it not to come back by itself."""
+    number = bench.join()
+
+    bench.coordinator._perform(ev.Dismiss(number, "it failed"))
+
+    assert bench.devices[number].closed == (protocol.CLOSE_DISMISSED, "it failed")
+    assert bench.told == [f"native worker {number} was sent away, because it failed."]
+
+
+async def test_a_late_chunk_reaches_a_second_device(bench: Bench) -> None:
+    """The loop's own timer rings for it; the first answer wins, the other device is told."""
+    slow, fast = bench.join(), bench.join()
+    bench.items = 2
+    await bench.start()
+    await settled(lambda: len(bench.devices[fast].sent) == 2)
+    (late,) = bench.devices[slow].take()
+    for chunk in bench.devices[fast].take():
+        await bench.answer(fast, chunk)
+
+    async with asyncio.timeout(5):
+        while not (again := bench.devices[fast].take()):
+            await asyncio.sleep(0.001)
+    await bench.answer(fast, again[0], 7)
+    await bench.answer(slow, late, 8)
+
+    assert protocol.Cancel(late.lease) in bench.devices[slow].sent
+    delivered = [(note.start, note.values) for note in bench.notes if isinstance(note, ev.Deliver)]
+    assert delivered == [(1, [0]), (0, [7])]
+    assert isinstance(bench.notes[-1], ev.Finish)
+
+
+async def test_nothing_is_left_of_a_map(bench: Bench) -> None:
+    """Neither its function, nor its items, nor an alarm."""
+    number = bench.join()
+    await bench.start()
+    await settled(lambda: bench.taken == 2)
+
+    bench.coordinator.cancel_map(1)
+
+    assert bench.coordinator._maps == {}
+    assert bench.coordinator._blobs._data == {}
+    assert bench.coordinator._scheduler.next_deadline() is None
+    assert protocol.Forget(1) in bench.devices[number].sent
+
+
+async def test_an_error_names_the_kind_of_worker(bench: Bench) -> None:
+    """A person knows browsers and native workers, not numbers."""
+    number = bench.join()
+    await bench.start()
+    await settled(lambda: len(bench.devices[number].sent) == 3)
+    chunk, _ = bench.devices[number].take()
+    failures = [(0, ValueError("no"), False)]
+    result = protocol.Result(chunk.lease, 0, 1, 1, True)
+
+    frame = protocol.encode(result, codec.encode(([None], failures)))
+    await bench.coordinator.receive(number, frame)
+
+    (fail,) = (note for note in bench.notes if isinstance(note, ev.Fail))
+    assert fail.failed.worker == f"native worker {number}"
+    assert isinstance(fail.failed.error, ValueError)
