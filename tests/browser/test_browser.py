@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import cloudpickle
 import numpy as np
@@ -56,6 +58,26 @@ def test_the_nth_prime_over_100_items(execution: DistributedExecution, volunteer
     numbers = range(1, 1001, 10)
 
     assert execution.map(sieve, numbers) == [sieve(n) for n in numbers]
+
+
+@pytest.mark.smoke
+def test_streams_and_futures(execution: DistributedExecution, volunteer: Open) -> None:
+    """An endless stream, keyword arguments, errors that are returned, a call that is cancelled."""
+    volunteer(execution.url).start()
+
+    assert list(zip(range(50), execution.imap(abs, itertools.count()), strict=False))[-1] == (
+        49,
+        49,
+    )
+    hanging: Future[None] = execution.submit(time.sleep, 3600)
+    behind: Future[int] = execution.submit(int, "20", base=3)
+    while not hanging.running():
+        time.sleep(0.01)
+    assert hanging.cancel()
+    assert behind.result(timeout=60) == 6
+    returned = execution.map(lambda x: 1 / x, [1, 0], errors="return")
+    assert isinstance(returned[1], ZeroDivisionError)
+    assert returned[1].worker.startswith("browser worker ")  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("numpy_in_browsers")
