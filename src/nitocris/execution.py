@@ -265,7 +265,7 @@ class DistributedExecution(Executor):
         """
         loop = asyncio.get_running_loop()
         readable = tuple(
-            read_async(each, loop) if isinstance(each, AsyncIterable) else each
+            read_async(aiter(each), loop) if isinstance(each, AsyncIterable) else each
             for each in iterables
         )
         items, total = in_step("amap", function, readable)

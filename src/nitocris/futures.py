@@ -185,8 +185,9 @@ class Futures:
         self._inbox.put(None)
         waitable = not (self.is_current or self._serving.loop.is_current)
         if waitable and self.thread.ident is not None:
-            # A callback that never returns must not keep the owner.
             self.thread.join(END_SECONDS)
+        # The thread does this as well, unless a callback keeps it.
+        self.cancel_all()
 
     def _main(self) -> None:
         watch = Watch(self._say, self._serving)

@@ -11,7 +11,7 @@ import contextlib
 import queue
 import threading
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -135,9 +135,8 @@ class AsyncResults(AsyncIterator[R]):
                 self._stream.watch.look()
 
 
-def read_async(iterable: AsyncIterable[T], loop: asyncio.AbstractEventLoop) -> Iterator[T]:
+def read_async(iterator: AsyncIterator[T], loop: asyncio.AbstractEventLoop) -> Iterator[T]:
     """Reads in another thread what only a loop can iterate over."""
-    iterator = aiter(iterable)
 
     async def following() -> T:
         return await anext(iterator)

@@ -213,3 +213,28 @@ def test_what_runs_keeps_its_execution() -> None:
 
     gc.collect()
     assert serving.stopped.wait(10)
+
+
+def test_a_callback_that_never_returns_keeps_nobody(
+    d: FakeExecution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other futures are cancelled all the same, and `close` returns."""
+    monkeypatch.setattr("nitocris.futures.END_SECONDS", 0.01)
+    d.coordinator.held = True
+    blocking, released = threading.Event(), threading.Event()
+    first, second = d.submit(abs, -1), d.submit(abs, -2)
+
+    def block(_: object) -> None:
+        blocking.set()
+        released.wait(10)
+
+    first.add_done_callback(block)
+    d.coordinator.wait_for(lambda: d.coordinator.supplied == 2)
+    d.serving.release()
+    blocking.wait(10)
+
+    d.close()
+
+    assert second.cancelled()
+    assert first.result() == 1
+    released.set()
