@@ -94,13 +94,12 @@ class Stream:
 
         Raises:
             StopIteration: No result comes any more.
-            Exception: The same, because of this; it is raised once.
+            Exception: The same, because of this; whoever gets it closes the stream.
         """
         if self._deliveries.ready:
             return True
         if self._over:
-            error, self._error = self._error, None
-            raise error or StopIteration
+            raise self._error or StopIteration
         self.thread = threading.current_thread()
         self._report()
         return False

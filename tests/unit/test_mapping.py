@@ -202,15 +202,17 @@ def test_the_execution_s_limits_hold_unless_a_call_has_its_own() -> None:
 def test_a_callback_can_map_while_another_thread_does(d: FakeExecution) -> None:
     """Nothing of theirs is shared."""
     results: list[Any] = []
+    followed = threading.Event()
 
     def follow(_: Future[int]) -> None:
         results.append(d.map(abs, range(-50, 0)))
+        followed.set()
 
     future = d.submit(abs, 1)
     future.add_done_callback(follow)
     results.append(d.map(abs, range(-50, 0)))
-    d.shutdown()
 
+    assert followed.wait(10)
     assert results == [list(range(50, 0, -1))] * 2
 
 
