@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { backoff, type Connection, CoordinatorLink, QUIET_MS } from '../src/link/connection';
 import { decodeFrame } from '../src/link/frames';
+import { strings } from '../src/strings';
 import { FakeSocket, frameOf } from './fakes';
 
 const WELCOME = { type: 'welcome', protocol: 2, worker: 7, environment: 'e1' };
@@ -150,9 +151,8 @@ describe('a connection', () => {
     vi.advanceTimersByTime(120_000);
 
     expect(link.state).toMatchObject({ state: 'refused', code });
-    const { message } = link.state as Extract<Connection, { state: 'refused' }>;
-    expect(message).toContain(happened);
-    expect(message).toMatch(/reload the page to try again/i);
+    expect(strings.refusals[code]).toContain(happened);
+    expect(strings.refusals[code]).toMatch(/reload the page to try again/i);
     expect(sockets).toHaveLength(1);
   });
 

@@ -1,7 +1,6 @@
 // The one WebSocket of this device: it says hello, listens for signs of life, and comes back after
 // a loss with growing, jittered waits. It runs in the I/O worker, whose timers a hidden tab does
 // not stop. What the frames mean beyond hello and goodbye is its owner's business.
-import { strings } from '../strings';
 import {
   decodeFrame,
   encodeFrame,
@@ -164,7 +163,7 @@ export class CoordinatorLink {
 
   #closed(code: number, reason: string): void {
     const dismissal = DISMISSALS.get(code);
-    if (dismissal) return this.#refuse(dismissal, strings.refusals[dismissal] ?? reason);
+    if (dismissal) return this.#refuse(dismissal, reason);
     this.#lost(code === GOING_AWAY ? 'ended' : 'waiting');
   }
 
