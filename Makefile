@@ -4,6 +4,7 @@
 # make page    the page and the runtimes, into src/nitocris/_page
 # make wheel   a wheel with everything, into dist/
 # make fuzz    a million damaged results into the codec
+# make chaos   60 SIGKILLs a minute among 20 native workers, for some minutes
 # make simulation   10,000 seeds, 100,000 workers, and the table of docs/scheduler.md
 # make format  formats all sources
 # make clean   removes what the targets above made
@@ -28,14 +29,14 @@ PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null)
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: demo test check page wheel fuzz simulation format clean
+.PHONY: demo test check page wheel fuzz chaos simulation format clean
 .PHONY: ready check-python check-page environment chromium
 
 demo: ready
 	$(BIN)/python examples/01_squares.py
 
 test: chromium check
-	$(BIN)/python -m pytest tests/fuzz tests/simulation tests/integration tests/browser
+	$(BIN)/python -m pytest tests/fuzz tests/simulation tests/integration tests/chaos tests/browser
 	$(BIN)/python scripts/test_other_pythons.py
 
 check: ready
@@ -68,6 +69,9 @@ wheel: ready
 
 fuzz: $(ENVIRONMENT)
 	$(BIN)/python -m tests.fuzz.codec_fuzz --inputs 1000000
+
+chaos: $(ENVIRONMENT)
+	$(BIN)/python -m tests.chaos.kills --seconds 60 --seeds 5
 
 simulation: $(ENVIRONMENT)
 	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
 from . import protocol
 from .errors import ProtocolError
 
-_ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
-"""What aiohttp gives in a frame's place when the device, or this side, has closed the socket."""
+_ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
+"""What aiohttp gives in a frame's place when the device, or this side, has closed the socket, and
+when the device fell silent."""
 DRAIN_SECONDS = 1.0
 """How long a device may take to read what was queued before it was sent away."""
 
@@ -45,12 +46,7 @@ class Connection:
             message = await self._socket.receive(timeout)
         except TimeoutError:
             return None
-        if message.type in _ENDS:
-            return None
-        if message.type is not WSMsgType.BINARY:
-            raise ProtocolError("only binary messages are understood")
-        data: bytes = message.data
-        return data
+        return _frame(message)
 
     async def frames(self) -> AsyncIterator[bytes]:
         """Yields frames until the device leaves.
@@ -58,10 +54,8 @@ class Connection:
         Raises:
             ProtocolError: It sent something else than binary messages.
         """
-        async for message in self._socket:
-            if message.type is not WSMsgType.BINARY:
-                raise ProtocolError("only binary messages are understood")
-            yield message.data
+        while (frame := _frame(await self._socket.receive())) is not None:
+            yield frame
 
     async def drain(self) -> None:
         """Waits until everything is sent and the socket closed, at most `DRAIN_SECONDS`."""
@@ -75,3 +69,19 @@ class Connection:
                 await self._socket.send_bytes(frame())
             code, reason = self._close
             await self._socket.close(code=code, message=reason.encode()[:120])
+
+
+def _frame(message: WSMessage) -> bytes | None:
+    """Returns the frame in a message, or None where the connection is over.
+
+    Raises:
+        ProtocolError: It was no binary message.
+    """
+    if message.type is WSMsgType.BINARY:
+        frame: bytes = message.data
+        return frame
+    if message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
+        raise ProtocolError(str(message.data))
+    if message.type in _ENDS:
+        return None
+    raise ProtocolError("only binary messages are understood")

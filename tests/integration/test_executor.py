@@ -103,24 +103,6 @@ def test_an_endless_generator(d: DistributedExecution) -> None:
     nothing_runs(d)
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
-def test_a_million_items_in_flat_memory(d: DistributedExecution) -> None:
-    """Less than 64 MB of growth."""
-
-    def memory() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
-    largest = before = memory()
-    for number, result in enumerate(d.imap(abs, itertools.count())):
-        assert result == number
-        if number % 10_000 == 0:
-            largest = max(largest, memory())
-        if number == 1_000_000:
-            break
-
-    assert largest - before < 64e6
-
-
 def test_closing_in_the_middle_stops_the_workers(d: DistributedExecution) -> None:
     """What they compute for nobody is cancelled, so that the next map need not wait."""
     results = d.imap(lambda x: after(30 * (x > 0), x), itertools.count(), chunk_size=1)

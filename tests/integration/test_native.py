@@ -549,48 +549,6 @@ def test_nobody_comes_is_said_once(
     assert capsys.readouterr().err.count("no worker yet") == 1
 
 
-def worker_process(url: str, processes: int = 1) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "nitocris", "worker", url, "--processes", str(processes)]
-    return subprocess.Popen(command, start_new_session=True)
-
-
-def test_a_worker_killed_twenty_times_loses_nothing() -> None:
-    """SIGKILL mid-map, again and again: nothing lost, nothing twice, order kept."""
-
-    def work(x: int) -> int:
-        time.sleep(0.02)
-        return x * x
-
-    with Execution() as d:
-        workers = [worker_process(d.worker_url) for _ in range(2)]
-        done = threading.Event()
-        kills = 0
-
-        def kill_and_replace() -> None:
-            nonlocal kills
-            while kills < 20 and not done.is_set():
-                d.wait_for_workers(2, timeout=30)
-                victim = workers.pop(0)
-                os.killpg(victim.pid, signal.SIGKILL)
-                victim.wait()
-                kills += 1
-                workers.append(worker_process(d.worker_url))
-
-        killer = threading.Thread(target=kill_and_replace)
-        killer.start()
-        try:
-            results = d.map(work, range(1500))
-        finally:
-            done.set()
-            killer.join()
-            for worker in workers:
-                worker.kill()
-                worker.wait()
-
-    assert results == [x * x for x in range(1500)]
-    assert kills == 20
-
-
 def test_a_function_that_hangs_ends_by_its_lease() -> None:
     """`while True` is killed, its process replaced, and the map ends with an error in words."""
 
