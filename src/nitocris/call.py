@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from math import isfinite
 from operator import length_hint
 from typing import Any, Literal, TypeAlias, TypedDict
 
@@ -62,6 +63,8 @@ class Limits:
             check_count("chunk_size", self.chunk_size, low=1)
         if self.item_timeout is not None:
             check_seconds("item_timeout", self.item_timeout)
+            if not isfinite(self.item_timeout):  # no clock of an operating system takes it
+                raise ConfigurationError("item_timeout must be finite; None is no limit")
         check_count("retries", self.retries, low=0)
         _check_exceptions("retry_on", self.retry_on)
 

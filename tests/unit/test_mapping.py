@@ -159,6 +159,7 @@ def test_an_interrupt_cancels_the_map(d: FakeExecution) -> None:
         ({"timeout": 0}, "timeout must be .* above 0, not 0"),
         ({"timeout_in_seconds": -1}, "timeout_in_seconds must be .* above 0"),
         ({"item_timeout": "x"}, "item_timeout must be .* above 0, not 'x'"),
+        ({"item_timeout": float("inf")}, "item_timeout must be finite; None is no limit"),
         ({"errors": "ignore"}, "errors='ignore'.*'raise', 'return' or 'skip'"),
         ({"retries": -1}, "retries.*at least 0"),
         ({"retry_on": KeyboardInterrupt}, "retry_on must be a type of exception"),
