@@ -18,7 +18,7 @@ from pathlib import Path
 
 from nitocris import DistributedExecution
 
-from .remains import remains
+from .remains import wait_for_nothing
 
 WARM_UP = 50_000
 LOOK_EVERY = 5_000
@@ -70,17 +70,14 @@ def imap_unordered(d: DistributedExecution, items: int) -> int:
 
 
 def map_again(d: DistributedExecution, items: int) -> int:
-    """Maps twice; returns the bytes by which memory grew from the end of the first to the end of
-    the second.
-    """
+    """Maps twice; returns the bytes by which memory grew from the first end to the second."""
     sizes = []
     for _ in range(2):
         results = d.map(abs, range(items))
         assert results == list(range(items))
         del results
         gc.collect()
-        while left := remains(d):  # what workers have not said good-bye to yet
-            assert not left.keys() & {"maps", "the scheduler's maps", "leases", "blobs"}, left
+        wait_for_nothing(d)
         sizes.append(resident())
     return sizes[1] - sizes[0]
 
