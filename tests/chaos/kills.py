@@ -25,7 +25,7 @@ import cloudpickle
 from nitocris import DistributedExecution
 
 from .fleet import Fleet
-from .remains import remains
+from .remains import wait_for_nothing
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -45,7 +45,7 @@ class Report:
         seconds: From the first item to the last result.
         workers: How many whole workers were killed.
         processes: How many compute processes.
-        wrong: What was lost, doubled, out of order or left over.
+        wrong: What was lost, doubled or out of order.
     """
 
     seconds: float = 0.0
@@ -77,6 +77,9 @@ def run(seed: int, seconds: float) -> Report:
     Args:
         seed: Of the times and victims.
         seconds: How long the maps take at least; the items wait accordingly.
+
+    Raises:
+        AssertionError: Processes, leases or maps are left over.
     """
     report = Report()
     work = partial(square, seconds * WORKERS * PROCESSES / (MAPS * ITEMS))
@@ -103,7 +106,7 @@ def run(seed: int, seconds: float) -> Report:
             ]
         report.seconds = time.monotonic() - began
         fleet.wait_for_orphans()
-        report.wrong += [f"{size} {table} are left" for table, size in remains(d).items()]
+        wait_for_nothing(d)
     return report
 
 
@@ -145,7 +148,9 @@ def _difference(results: list[int], expected: list[int]) -> str:
     known = set(results)
     lost = [each for each in expected if each not in known]
     doubled = len(results) - len(known)
-    return f"{len(lost)} results are lost {lost[:5]}, {doubled} doubled; or out of order"
+    if lost or doubled:
+        return f"{len(lost)} results are lost, such as {lost[:5]}, and {doubled} doubled"
+    return "the results are out of order"
 
 
 def main() -> int:

@@ -18,10 +18,11 @@ from pathlib import Path
 
 from nitocris import DistributedExecution
 
-from .remains import remains
+from .remains import wait_for_nothing
 
 WARM_UP = 50_000
 LOOK_EVERY = 5_000
+SMALL_CHUNK = 150
 
 
 def resident() -> int:
@@ -50,10 +51,14 @@ def imap(d: DistributedExecution, items: int) -> int:
 
 
 def imap_unordered(d: DistributedExecution, items: int) -> int:
-    """Takes results as they come, each once; returns the bytes by which memory grew at most."""
+    """Takes results as they come, each once; returns the bytes by which memory grew at most.
+
+    From small chunks, so that something kept of each would show.
+    """
     before = largest = 0
     seen = bytearray(WARM_UP + items)
-    for taken, result in enumerate(d.imap_unordered(abs, generated(WARM_UP + items))):
+    stream = d.imap_unordered(abs, generated(WARM_UP + items), chunk_size=SMALL_CHUNK)
+    for taken, result in enumerate(stream):
         assert not seen[result]
         seen[result] = 1
         if taken == WARM_UP:
@@ -65,17 +70,14 @@ def imap_unordered(d: DistributedExecution, items: int) -> int:
 
 
 def map_again(d: DistributedExecution, items: int) -> int:
-    """Maps twice; returns the bytes by which memory grew from the end of the first to the end of
-    the second.
-    """
+    """Maps twice; returns the bytes by which memory grew from the first end to the second."""
     sizes = []
     for _ in range(2):
         results = d.map(abs, range(items))
         assert results == list(range(items))
         del results
         gc.collect()
-        while left := remains(d):  # what workers have not said good-bye to yet
-            assert not left.keys() & {"maps", "the scheduler's maps", "leases", "blobs"}, left
+        wait_for_nothing(d)
         sizes.append(resident())
     return sizes[1] - sizes[0]
 

@@ -1,6 +1,8 @@
-"""What coordinator and scheduler still keep when all maps are over: nothing, as tests look up."""
+"""What coordinator and scheduler still keep when all maps are over, which must be nothing."""
 
 from __future__ import annotations
+
+import time
 
 from nitocris import DistributedExecution
 from nitocris.serving import Serving
@@ -10,6 +12,14 @@ def serving(d: DistributedExecution) -> Serving:
     """Returns the server of an execution that runs."""
     assert d._lifetime.serving is not None
     return d._lifetime.serving
+
+
+def wait_for_nothing(d: DistributedExecution, seconds: float = 30) -> None:
+    """Returns as soon as nothing remains; what workers were told to stop may take a moment."""
+    deadline = time.monotonic() + seconds
+    while left := remains(d):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.005)
 
 
 def remains(d: DistributedExecution) -> dict[str, int]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/statm").exists(), reason="memory is read from /proc"
-)
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc"),
+]
 
 
 def growth(kind: str, items: int) -> int:
@@ -29,10 +30,13 @@ def growth(kind: str, items: int) -> int:
 
 @pytest.mark.parametrize("kind", ["imap", "imap_unordered"])
 def test_a_million_items_in_flat_memory(kind: str) -> None:
-    """From a generator, each result once, in order where that is promised: less than 64 MB."""
-    assert growth(kind, 1_000_000) < 64e6
+    """From a generator, each result once, in order where that is promised.
+
+    The promise is less than 64 MB; but a million integers that somebody keeps are only 36 MB.
+    """
+    assert growth(kind, 1_000_000) < 8e6
 
 
 def test_a_map_leaves_nothing_behind() -> None:
     """All tables are empty after 300,000 items, and the same again needs no more memory."""
-    assert growth("map", 300_000) < 8e6
+    assert growth("map", 300_000) < 4e6

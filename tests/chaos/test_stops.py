@@ -18,7 +18,7 @@ from nitocris import DistributedExecution, protocol
 from nitocris.worker.core import FLUSH_BYTES
 
 from .fleet import Fleet, is_stopped, wait_until
-from .remains import remains, serving
+from .remains import serving, wait_for_nothing
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -81,7 +81,8 @@ def test_others_help_a_stopped_worker(tmp_path: Path, *, whole: bool) -> None:
         assert connected(d) == 3
         assert stopped in before
         if not whole:
-            wait_until(lambda: remains(d) == {} and len(fleet.children()) == 3)
+            wait_for_nothing(d)
+            wait_until(lambda: len(fleet.children()) == 3)
             assert stopped not in fleet.children()
     print(f"150 items in {seconds:.2f} s")
 
@@ -107,7 +108,7 @@ def test_what_two_answer_counts_once(tmp_path: Path) -> None:
         ]
 
         assert sorted(results) == [x * x for x in range(30)]
-        wait_until(lambda: remains(d) == {})
+        wait_for_nothing(d)
 
 
 def test_the_only_worker_is_stopped_and_continued(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_the_only_worker_is_stopped_and_continued(tmp_path: Path) -> None:
 
         assert sorted(mapping.result()) == [x * x for x in range(100)]
         assert fleet.children() == [child]
-        wait_until(lambda: remains(d) == {})
+        wait_for_nothing(d)
 
 
 def test_the_only_worker_is_stopped_for_so_long_that_it_is_given_up(
@@ -156,4 +157,4 @@ def test_the_only_worker_is_stopped_for_so_long_that_it_is_given_up(
 
         assert mapping.result() == [x * x for x in range(100)]
         assert caplog.messages == []
-        wait_until(lambda: remains(d) == {})
+        wait_for_nothing(d)
