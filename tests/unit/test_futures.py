@@ -190,6 +190,26 @@ def test_a_result_that_comes_just_after_the_cancel_is_dropped(
     assert not caplog.records
 
 
+def test_a_future_that_is_cancelled_before_its_thread_knows_it(
+    d: FakeExecution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a shutdown in another thread may do: its map does not wait for it for ever."""
+    running = d._lifetime.running
+    add = running.add
+
+    def add_and_cancel(work: Any, execution: object) -> None:
+        add(work, execution)
+        work.cancel()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "add", add_and_cancel)
+        cancelled = d.submit(abs, -1)
+
+    assert cancelled.cancelled()
+    assert settled(d.submit(abs, -2)) == 2
+    d.coordinator.wait_for(lambda: not d.coordinator.maps)
+
+
 def test_callbacks_may_submit_and_map(d: FakeExecution) -> None:
     """They run in the futures' own thread, which holds up neither the loop nor a map."""
     results: list[Any] = []
