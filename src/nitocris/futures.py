@@ -153,9 +153,8 @@ class Futures:
         """
         function = encode(call, WithKeywords(call.function) if keywords else call.function)
         packed = encode_arguments((arguments, keywords) if keywords else arguments)
-        key = hashlib.sha256(function.shipment.payload)
-        key.update("".join(function.shipment.blob_ids).encode())
-        if call.examine and key.digest() not in self._groups:
+        key = hashlib.sha256(function.shipment.payload).digest()  # which names its blobs
+        if call.examine and key not in self._groups:
             modules = modules_used_by(call.function, arguments, keywords)
             self._serving.add_modules(modules, lambda text: self._say(f"Nitocris: {text}"))
         with self._starting:
@@ -163,7 +162,7 @@ class Futures:
                 self.thread.start()
         future: RemoteFuture[Any] = RemoteFuture(self)
         self._running.add(future, execution)
-        self._inbox.put(_Submitted(future, call, function, packed, key.digest()))
+        self._inbox.put(_Submitted(future, call, function, packed, key))
         if self._ended:  # looked at last: whoever ends cancels afterwards what it finds
             future.cancel()
         return future

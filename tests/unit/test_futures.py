@@ -161,6 +161,55 @@ def test_many_threads_cancel_what_is_being_done(d: FakeExecution) -> None:
     assert not d._lifetime.running.works()
 
 
+def test_a_result_that_comes_just_after_the_cancel_is_dropped(
+    d: FakeExecution, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The books stay right, and the others of its map are not touched."""
+    d.coordinator.held = True
+    blocking, released = threading.Event(), threading.Event()
+
+    def block(_: Future[int]) -> None:
+        blocking.set()
+        released.wait(10)
+
+    first, second, third = (d.submit(abs, x) for x in (-1, -2, -3))
+    first.add_done_callback(block)
+    d.coordinator.wait_for(lambda: d.coordinator.supplied == 3)
+    d.serving.release()
+    assert blocking.wait(10)
+    d.serving.release()
+    assert second.cancel()
+    released.set()
+
+    d.coordinator.wait_for(lambda: d.coordinator.maps[1].queue != [])
+    d.serving.release_all()
+    assert settled(third) == 3
+    assert second.cancelled()
+    d.coordinator.wait_for(lambda: not d.coordinator.maps)
+    assert settled(d.submit(abs, -4)) == 4
+    assert not caplog.records
+
+
+def test_a_future_that_is_cancelled_before_its_thread_knows_it(
+    d: FakeExecution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a shutdown in another thread may do: its map does not wait for it for ever."""
+    running = d._lifetime.running
+    add = running.add
+
+    def add_and_cancel(work: Any, execution: object) -> None:
+        add(work, execution)
+        work.cancel()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "add", add_and_cancel)
+        cancelled = d.submit(abs, -1)
+
+    assert cancelled.cancelled()
+    assert settled(d.submit(abs, -2)) == 2
+    d.coordinator.wait_for(lambda: not d.coordinator.maps)
+
+
 def test_callbacks_may_submit_and_map(d: FakeExecution) -> None:
     """They run in the futures' own thread, which holds up neither the loop nor a map."""
     results: list[Any] = []

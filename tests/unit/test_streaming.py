@@ -8,6 +8,7 @@ import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -237,6 +238,34 @@ def test_a_function_that_cannot_be_sent_is_an_error_at_once(d: FakeExecution) ->
     assert not d._lifetime.running.works()
 
 
+def test_an_error_of_the_iterable_wakes_who_waits_already(d: FakeExecution) -> None:
+    """Also if no item comes before it, and none is demanded until then."""
+
+    def broken() -> Iterator[int]:
+        raise LookupError("no file")
+        yield 1
+
+    d.coordinator.lookahead = -1
+    results = d.imap(abs, broken())
+    raised: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            next(results)
+        except BaseException as error:
+            raised.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while results._stream.thread is not waiting or not results._stream._requests.empty():
+        time.sleep(0.001)
+    d.coordinator.lookahead = 2
+    d.serving.release_all()
+    waiting.join(10)
+
+    assert [str(error) for error in raised] == ["no file"]
+
+
 def test_closing_cancels_the_rest(d: FakeExecution) -> None:
     """No item is read any more, no result comes, and the thread ends."""
     with d.imap(abs, itertools.count()) as results:
@@ -332,26 +361,35 @@ async def test_amap_iterates_and_awaits(d: FakeExecution) -> None:
 
 async def test_amap_leaves_the_loop_free(d: FakeExecution) -> None:
     """Other tasks go on while it reads, encodes and waits."""
-    d.coordinator.held = True
     ticks = 0
+    enough = [threading.Event() for _ in range(3)]
+
+    class Slow:
+        def __reduce__(self) -> Any:
+            assert enough[1].wait(10)
+            return int, ()
 
     def slow() -> Iterator[int]:
-        time.sleep(0.1)  # it blocks, as a file or a network may
+        assert enough[2].wait(10)
         yield 1
 
     async def tick() -> None:
         nonlocal ticks
         while True:
             ticks += 1
-            if ticks == 50:
-                d.serving.release_all()
-            await asyncio.sleep(0.002)
+            if ticks % 20 == 0 and ticks <= 60:
+                enough[ticks // 20 - 1].set()
+            await asyncio.sleep(0)
 
+    def packages() -> None:
+        assert enough[0].wait(10)
+
+    d.serving.require_packages = packages  # type: ignore[method-assign]
     ticking = asyncio.create_task(tick())
-    assert await d.amap(abs, slow()) == [1]
+    assert await d.amap(partial(pow, exp=Slow()), slow()) == [1]
     ticking.cancel()
 
-    assert ticks >= 25
+    assert ticks >= 60
 
 
 async def test_amap_reads_asynchronous_iterables(d: FakeExecution) -> None:
