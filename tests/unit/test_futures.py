@@ -69,10 +69,12 @@ def test_functions_with_other_data_do_not_share(d: FakeExecution) -> None:
     def total(data: bytearray) -> Future[int]:
         return d.submit(lambda: sum(data))
 
-    assert settled(total(bytearray(b"a"))) == 97
-    assert settled(total(bytearray(b"b"))) == 98
-    assert settled(total(bytearray(b"a") * 100_000)) == 9_700_000
-    assert settled(total(bytearray(b"b") * 100_000)) == 9_800_000
+    d.coordinator.held = True
+    futures = [total(bytearray(byte) * size) for size in (1, 100_000) for byte in (b"a", b"b")]
+    d.coordinator.wait_for(lambda: d.coordinator.supplied == 4)
+    d.serving.release_all()
+
+    assert [settled(future) for future in futures] == [97, 98, 9_700_000, 9_800_000]
 
 
 def test_a_map_ends_with_its_last_future(d: FakeExecution) -> None:
