@@ -41,6 +41,7 @@ def test_nothing_can_be_begun_after_a_shutdown(d: FakeExecution) -> None:
     with pytest.raises(ClosedError):
         d.starmap(abs, [(1,)])
     assert not d.serving.loop.alive
+    assert not d._lifetime.running.works()
 
 
 def test_shutdown_waits_for_futures_and_maps(d: FakeExecution) -> None:
@@ -80,6 +81,25 @@ def test_shutdown_without_waiting_closes_when_all_is_done(d: FakeExecution) -> N
         if thread.name == "nitocris-shutdown":
             thread.join(10)
     assert not d.serving.loop.alive
+
+
+def test_shutdown_returns_as_soon_as_all_is_done(
+    d: FakeExecution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only when it looks up."""
+    monkeypatch.setattr("nitocris.running.REFRESH_SECONDS", 30)
+    d.coordinator.held = True
+    future = d.submit(abs, -5)
+    d.coordinator.wait_for(lambda: d.coordinator.supplied == 1)
+    ending = in_a_thread(d.shutdown)
+    while not d._lifetime.running._ended:
+        time.sleep(0.001)
+
+    d.serving.release_all()
+    ending.join(10)
+
+    assert not ending.is_alive()
+    assert future.result() == 5
 
 
 def test_shutdown_can_cancel_futures(d: FakeExecution) -> None:
