@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 from .errors import NitocrisError
-from .serving import WORKER_URL_VARIABLE
+from .local_worker import URL_VARIABLE
 from .worker.native import NativeWorker
 
 
@@ -31,9 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Compute for the owner of a link, natively: their functions run with all your "
         "rights, so use it only for people you trust. The link is the owner's d.worker_url.",
     )
-    worker.add_argument(
-        "url", nargs="?", help=f"the owner's worker link, or in {WORKER_URL_VARIABLE}"
-    )
+    worker.add_argument("url", nargs="?", help=f"the owner's worker link, or in {URL_VARIABLE}")
     worker.add_argument(
         "--processes",
         type=_processes,
@@ -50,7 +48,7 @@ def _worker(options: argparse.Namespace) -> int:
         format="nitocris worker: %(message)s",
         level=logging.WARNING if options.with_parent else logging.INFO,
     )
-    url = options.url or os.environ.get(WORKER_URL_VARIABLE)
+    url = options.url or os.environ.get(URL_VARIABLE)
     if not url:
         print("nitocris worker: the owner's worker link is missing", file=sys.stderr)
         return 2

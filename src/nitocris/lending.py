@@ -32,6 +32,9 @@ HELPERS = 32
 """Idle workers among which the fastest one helps with a late chunk."""
 
 
+VERY_LATE = 5
+"""How many times as long until a device that is late helps itself.  A hung process is rare, and a
+long item is not worth computing twice on one machine."""
 MUCH_FASTER = 1.5
 """A helper at this ratio is worth another lease although the others are not late."""
 
@@ -176,10 +179,11 @@ def _double_late(books: Books) -> Iterator[ev.Command]:
     for lease_id in books.lateness.due(books.now):
         lease = books.leases[lease_id]
         late = books.late_at(lease)
-        if late is not None and late > books.now:
-            books.lateness.set(lease_id, late)
-        else:
+        if late is None or late <= books.now:
             books.late[lease_id] = lease
+            late = _very_late_at(books, lease)
+        if late > books.now:
+            books.lateness.set(lease_id, late)
     for lease in list(islice(books.late.values(), TRIES)):
         # Last in line, for this one may find no helper, or need another one later.
         books.late[lease.id] = books.late.pop(lease.id)
@@ -194,13 +198,23 @@ def _helper(books: Books, chunk: Chunk) -> Worker | None:
     """
     if len(chunk.leases) >= MAX_LEASES:
         return None
-    helpers = [worker for worker in islice(books.idle.values(), HELPERS) if _may(worker, chunk)]
+    idle = list(islice(books.idle.values(), HELPERS))
+    helpers = [worker for worker in idle if _may(worker, chunk)]
     if not helpers:
-        return None
+        all_hang = all(_very_late_at(books, lease) <= books.now for lease in chunk.leases)
+        return next((worker for worker in idle if all_hang), None)
     helper = min(helpers, key=lambda worker: _mean_pace(worker, chunk.map))
     fastest = min(_mean_pace(lease.worker, chunk.map) for lease in chunk.leases)
     all_late = all(lease.id in books.late for lease in chunk.leases)
     return helper if all_late or MUCH_FASTER * _mean_pace(helper, chunk.map) < fastest else None
+
+
+def _very_late_at(books: Books, lease: Lease) -> float:
+    """Returns when a lease has taken so long that its worker probably hangs."""
+    late = books.late_at(lease)
+    if lease.started is None or late is None:
+        return inf
+    return lease.renewed + VERY_LATE * (late - lease.renewed)
 
 
 def _mean_pace(worker: Worker, current: Map) -> float:

@@ -6,9 +6,6 @@ thread, process or port behind.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -19,14 +16,10 @@ from . import links
 from .background import LoopThread
 from .coordinator import Coordinator
 from .errors import PortInUseError
+from .local_worker import LocalWorker, local_url
 from .progress import say
 from .provision import Provision, bundled_lock, prepare
 from .server import Server
-
-WORKER_URL_VARIABLE = "NITOCRIS_WORKER_URL"
-"""How local workers get their link: a command line can be read by every user of the machine."""
-END_SECONDS = 5.0
-"""How long a local worker may take to end by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +53,7 @@ class Serving:
         self._lock = threading.Lock()
         self._stopped = False
         self._packages_ready = False
-        self._worker: subprocess.Popen[bytes] | None = None
+        self._worker: LocalWorker | None = None
         self.loop = LoopThread("nitocris")
         try:
             access = self.loop.run(self._open())
@@ -70,7 +63,9 @@ class Serving:
             self.url = "" if options.pickled_results else f"{base}/#{access.volunteer}"
             self.worker_url = f"{base}/worker#{access.worker}"
             if options.local_workers:
-                self._worker = _start_worker(options, access)
+                self._worker = LocalWorker(
+                    local_url(options.host, access), options.local_workers, self._tell
+                )
         except BaseException:
             self.stop()
             raise
@@ -101,7 +96,7 @@ class Serving:
             self._stopped = True
         try:
             if self._worker:
-                _end_worker(self._worker)
+                self._worker.end()
             if self.loop.alive:
                 self.loop.run(self._close())
         finally:
@@ -150,30 +145,3 @@ class Serving:
         self.coordinator.close()
         if hasattr(self, "_server"):
             await self._server.stop()
-
-
-def _start_worker(options: Options, access: links.Access) -> subprocess.Popen[bytes]:
-    """Starts the native worker; it ends when its standard input does, so also if we are killed."""
-    host = "127.0.0.1" if options.host in ("", "0.0.0.0", "::") else options.host  # noqa: S104
-    url = f"{links.base_url(host, access.port)}/worker#{access.worker}"
-    return subprocess.Popen(  # noqa: S603  # ourselves
-        [
-            *(sys.executable, "-m", "nitocris", "worker", "--with-parent"),
-            *("--processes", str(options.local_workers)),
-        ],
-        stdin=subprocess.PIPE,
-        env=os.environ | {WORKER_URL_VARIABLE: url},
-        start_new_session=True,  # Ctrl-C is for the owner, who then ends this
-    )
-
-
-def _end_worker(worker: subprocess.Popen[bytes]) -> None:
-    assert worker.stdin is not None
-    worker.stdin.close()
-    try:
-        worker.wait(END_SECONDS)
-    except BaseException as error:
-        worker.kill()
-        worker.wait()
-        if not isinstance(error, subprocess.TimeoutExpired):
-            raise

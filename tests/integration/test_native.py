@@ -38,6 +38,7 @@ from nitocris import (
     WorkerLostError,
     links,
 )
+from nitocris.records import MAX_WAITING
 from tests.support.wheels import write_wheel
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -263,12 +264,14 @@ def test_an_infinite_generator_is_read_only_as_far_as_needed(
     def fail_at_100(x: int) -> int:
         if x == 100:
             raise ArithmeticError("enough")
+        time.sleep(60 * (x > 100))  # lest the other worker run away until the error is back
         return x
 
     with pytest.raises(ArithmeticError, match="enough"):
         execution.map(fail_at_100, endless(), chunk_size=5)
 
-    assert taken < 200
+    # Two places, each with a chunk that runs and others that wait, and one chunk on its way.
+    assert taken < 100 + 5 * (2 * (1 + MAX_WAITING) + 2)
 
 
 def test_an_error_of_the_input_itself_reaches_the_owner(execution: DistributedExecution) -> None:
@@ -482,6 +485,30 @@ def test_a_wheel_with_a_wrong_hash_is_one_clear_error_at_map(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_a_local_worker_that_dies_is_started_again(capfd: pytest.CaptureFixture[str]) -> None:
+    """The map goes on with another one, and the owner is told."""
+
+    def wait(x: int) -> int:
+        time.sleep(0.01)
+        return x
+
+    with DistributedExecution(local_workers=2, host="127.0.0.1") as d:
+        d.wait_for_workers(2, timeout=30)
+        stream = d.imap(wait, range(200))
+        first = [next(stream) for _ in range(20)]
+
+        serving = d._lifetime.serving
+        assert serving is not None
+        assert serving._worker is not None
+        killed = serving._worker.pid
+        os.kill(killed, signal.SIGKILL)
+        rest = list(stream)
+
+        assert [*first, *rest] == list(range(200))
+        assert serving._worker.pid != killed
+    assert "the local worker ended by itself with exit code -9" in capfd.readouterr().err
+
+
 def test_workers_forget_what_a_map_has_brought() -> None:
     """The function's data go with their map; a worker does not grow from map to map."""
 

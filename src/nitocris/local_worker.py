@@ -1,0 +1,105 @@
+"""`local_workers=`: a native worker on the owner's machine, as a child process.
+
+It ends when its standard input does, so also when the owner is killed.  When it dies by itself,
+perhaps for lack of memory, another one is started.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from .links import Access, base_url
+
+URL_VARIABLE = "NITOCRIS_WORKER_URL"
+"""How it gets its link: a command line can be read by every user of the machine."""
+END_SECONDS = 5.0
+"""How long it may take to end by itself."""
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 30.0
+"""Seconds before another one is started: doubled each time, until one has lived for longer."""
+
+WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  # compared with, not listened on
+
+
+def local_url(host: str, access: Access) -> str:
+    """Returns the worker link for this machine itself, whatever address the server listens on."""
+    reachable = "127.0.0.1" if host in WILDCARDS else host
+    return f"{base_url(reachable, access.port)}/worker#{access.worker}"
+
+
+class LocalWorker:
+    """A `nitocris worker` that is there until it is ended.
+
+    Args:
+        url: The owner's worker link.
+        processes: How many chunks it computes at once.
+        tell: Called, on a thread of its own, with a sentence for the owner when it died.
+    """
+
+    def __init__(self, url: str, processes: int, tell: Callable[[str], None]) -> None:
+        self._url = url
+        self._processes = processes
+        self._tell = tell
+        self._changing = threading.Lock()
+        self._ended = threading.Event()
+        self._process = self._start()
+        self._watching = threading.Thread(
+            target=self._watch, name="nitocris-local-worker", daemon=True
+        )
+        self._watching.start()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the one that runs now."""
+        return self._process.pid
+
+    def end(self) -> None:
+        """Ends it and waits for that; it may be killed if it does not end by itself."""
+        with self._changing:
+            self._ended.set()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except BaseException as error:
+            self._process.kill()
+            self._process.wait()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+        self._watching.join()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603  # ourselves
+            [
+                *(sys.executable, "-m", "nitocris", "worker", "--with-parent"),
+                *("--processes", str(self._processes)),
+            ],
+            stdin=subprocess.PIPE,
+            env=os.environ | {URL_VARIABLE: self._url},
+            start_new_session=True,  # Ctrl-C is for the owner, who then ends this
+        )
+
+    def _watch(self) -> None:
+        wait = FIRST_WAIT
+        while True:
+            began = time.monotonic()
+            exit_code = self._process.wait()
+            wait = FIRST_WAIT if time.monotonic() - began > wait else min(2 * wait, LONGEST_WAIT)
+            if self._ended.is_set():
+                return
+            self._tell(
+                f"the local worker ended by itself with exit code {exit_code} and is started again."
+            )
+            if self._ended.wait(wait):
+                return
+            with self._changing:
+                if self._ended.is_set():
+                    return
+                assert self._process.stdin is not None
+                self._process.stdin.close()
+                self._process = self._start()
