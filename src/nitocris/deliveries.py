@@ -75,6 +75,8 @@ def explained(call: Call, failed: ev.Failed, index: int | None = None) -> Except
     error = failed.error
     if isinstance(error, RemoteError | ItemTimeoutError | WorkerLostError):
         error.index, error.worker, error.attempts = index, failed.worker, failed.attempts
+    if isinstance(error, WorkerLostError):
+        error.args = (f"{'the call' if index is None else f'item {index}'} {error}",)
     if isinstance(error, RemoteError | ItemTimeoutError):
         item = "" if index is None else f" by item {index} of the map"
         tries = max(call.limits.retries + 1, failed.attempts)

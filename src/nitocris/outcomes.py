@@ -226,9 +226,8 @@ class Outcomes:
             error = ItemTimeoutError.after(item_timeout)
         else:
             error = WorkerLostError(
-                f"item {index} took down {tries} workers, the last one ({worker}) because of: "
-                f"{reason}. Try it alone on this machine; if it only needs longer, raise "
-                "timeout_in_seconds."
+                f"took down {tries} workers, the last one ({worker}) because of: {reason}. "
+                "Try it alone on this machine; if it only needs longer, raise timeout_in_seconds."
             )
         failed = ev.Failed(error, worker, tries)
         if not current.keep_going:

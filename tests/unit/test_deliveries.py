@@ -109,3 +109,12 @@ def test_errors_say_where_they_come_from() -> None:
     assert in_map.__notes__ == [note]
     assert alone.__notes__ == ["raised on a worker, attempt 1 of 1"]
     assert not hasattr(closed, "__notes__")
+
+
+def test_a_lost_item_is_named_as_its_owner_knows_it() -> None:
+    """By its index in a map; a future's item has none that anybody knows."""
+    in_map = explained(call(), failed(WorkerLostError("took down 3 workers")), 3)
+    of_future = explained(call(), failed(WorkerLostError("took down 3 workers")))
+
+    assert str(in_map) == "item 3 took down 3 workers"
+    assert str(of_future) == "the call took down 3 workers"

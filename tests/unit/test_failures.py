@@ -54,7 +54,7 @@ def test_an_item_that_takes_three_workers_down_fails_alone() -> None:
     poison(bench, 17)
 
     failed = lost(bench, 1, 17)
-    assert "item 17 took down 3 workers" in str(failed.error)
+    assert str(failed.error).startswith("took down 3 workers")
     assert "out of memory" in str(failed.error)
     assert bench.results[1] == squares(30) | {17: failed}
     assert bench.outcome[1] == ev.Finish(1)
