@@ -30,13 +30,13 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: demo test check page wheel fuzz chaos simulation format clean
-.PHONY: ready check-python check-page environment chromium
+.PHONY: ready check-python check-page environment chromium test-computing test-waiting
 
 demo: ready
 	$(BIN)/python examples/01_squares.py
 
 test: chromium check
-	$(BIN)/python -m pytest tests/fuzz tests/simulation tests/integration tests/chaos tests/browser
+	@$(MAKE) --no-print-directory $(PARALLEL) test-computing test-waiting
 	$(BIN)/python scripts/test_other_pythons.py
 
 check: ready
@@ -60,6 +60,13 @@ check-python: $(ENVIRONMENT)
 
 check-page: $(MODULES)
 	cd web && npm run --silent check
+
+# What keeps a core busy runs beside what mostly waits for processes and browsers.
+test-computing: $(ENVIRONMENT)
+	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation
+
+test-waiting: $(ENVIRONMENT)
+	$(BIN)/python -m pytest tests/integration tests/chaos tests/browser
 
 chromium:
 	scripts/ensure_chromium.sh

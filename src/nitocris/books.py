@@ -127,7 +127,7 @@ class Books:
         self.idle.pop(worker.id, None)
         self.hungry.pop(worker.id, None)
         worker.waiting[lease.id] = self.waiting[lease.id] = lease
-        worker.backlog += lease.weight
+        worker.backlog += lease.room
         self._start_waiting(worker)
         return lease
 
@@ -260,7 +260,7 @@ class Books:
         worker = lease.worker
         del worker.waiting[lease.id], self.waiting[lease.id]
         # Sums of floats that come and go drift; an empty one is zero.
-        worker.backlog = worker.backlog - lease.weight if worker.waiting else 0.0
+        worker.backlog = worker.backlog - lease.room if worker.waiting else 0.0
 
     def check(self) -> None:
         """Raises AssertionError where the books do not agree; for tests."""

@@ -19,8 +19,10 @@ from .health import Record
 
 PREFETCH_SECONDS = 0.5
 """Work that waits at each place of a worker, so that a round trip of 200 ms costs nothing."""
-MAX_WAITING = 64
-"""Chunks that wait at each place at most, however short they are."""
+MAX_WAITING = 4
+"""Chunks that wait at each place at most, however short they are: they grow with each answer."""
+MAX_WAITING_FIXED = 64
+"""The same where the owner fixed their size, and they stay short."""
 ITEM_ALLOWANCE = 30.0
 """Seconds more than `item_timeout` until a lease expires: blobs may have to be fetched first, and
 native workers end an item that takes too long by themselves."""
@@ -142,7 +144,7 @@ class Worker:
     waiting: dict[int, Lease] = field(default_factory=dict)
     """Leases that it will start when a place is free, in this order."""
     backlog: float = 0.0
-    """Seconds that the waiting ones will take together."""
+    """The room that the waiting ones take together."""
     cancelling: set[int] = field(default_factory=set)
     """Leases that it was told to stop and may still be busy with: each takes a place."""
     maps: set[int] = field(default_factory=set)
@@ -162,11 +164,7 @@ class Worker:
     @property
     def wants_more(self) -> bool:
         """Whether it should have more chunks in advance."""
-        return (
-            self.is_active
-            and self.backlog < PREFETCH_SECONDS * self.capacity
-            and len(self.waiting) < MAX_WAITING * self.capacity
-        )
+        return self.is_active and self.backlog < PREFETCH_SECONDS * self.capacity
 
 
 @dataclass(slots=True, eq=False)
@@ -189,5 +187,11 @@ class Lease:
 
     @property
     def weight(self) -> float:
-        """Seconds that it counts for while it waits."""
+        """Seconds that it is taken to need."""
         return PREFETCH_SECONDS if self.cost is None else self.cost
+
+    @property
+    def room(self) -> float:
+        """What it takes of the `PREFETCH_SECONDS` at its place while it waits."""
+        most = MAX_WAITING if self.chunk.map.chunk_size is None else MAX_WAITING_FIXED
+        return max(self.weight, PREFETCH_SECONDS / most)

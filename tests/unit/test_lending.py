@@ -8,7 +8,7 @@ from nitocris import events as ev
 from nitocris.chunking import TARGET_SECONDS
 from nitocris.errors import RemoteError
 from nitocris.lending import MAX_LEASES, PATIENCE, VERY_LATE
-from nitocris.records import MAX_WAITING, PREFETCH_SECONDS
+from nitocris.records import MAX_WAITING, MAX_WAITING_FIXED, PREFETCH_SECONDS
 from tests.support.scheduler_bench import Bench, squares
 
 
@@ -44,6 +44,17 @@ def test_short_chunks_wait_in_numbers() -> None:
     work(bench, 0.001, until=3.1)
 
     assert enough == pytest.approx(PREFETCH_SECONDS / 0.1, abs=1)
+    assert len(bench.leases) - 1 == MAX_WAITING_FIXED
+
+
+def test_chunks_that_grow_wait_in_small_numbers() -> None:
+    """Else the next size would come only after many of the last one."""
+    bench = Bench()
+    bench.join(1)
+    bench.start(1, 1_000_000)
+
+    work(bench, 0.0001, until=0.0001)
+
     assert len(bench.leases) - 1 == MAX_WAITING
 
 
