@@ -38,5 +38,9 @@ def test_a_million_items_in_flat_memory(kind: str) -> None:
 
 
 def test_a_map_leaves_nothing_behind() -> None:
-    """All tables are empty after 300,000 items, and the same again needs no more memory."""
-    assert growth("map", 300_000) < 4e6
+    """All tables are empty after 300,000 items, and four times the same need no more memory.
+
+    What an allocator keeps does not add up; the results of one map, if somebody kept them, are
+    10 MB each time.
+    """
+    assert growth("map", 300_000) < 16e6

@@ -38,7 +38,7 @@ from nitocris import (
     WorkerLostError,
     links,
 )
-from nitocris.records import MAX_WAITING
+from nitocris.records import MAX_WAITING_FIXED
 from tests.support.wheels import write_wheel
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -271,7 +271,7 @@ def test_an_infinite_generator_is_read_only_as_far_as_needed(
         execution.map(fail_at_100, endless(), chunk_size=5)
 
     # Two places, each with a chunk that runs and others that wait, and one chunk on its way.
-    assert taken < 100 + 5 * (2 * (1 + MAX_WAITING) + 2)
+    assert taken < 100 + 5 * (2 * (1 + MAX_WAITING_FIXED) + 2)
 
 
 def test_an_error_of_the_input_itself_reaches_the_owner(execution: DistributedExecution) -> None:
