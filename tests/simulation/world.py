@@ -119,6 +119,7 @@ class Device:
     """The share of its messages that make no sense."""
     cancelled: set[int] = field(default_factory=set)
     busy: float = 0.0
+    last_arrival: float = 0.0
 
 
 @dataclass(slots=True)
@@ -128,6 +129,8 @@ class Network:
     jitter: float = 0.0
     lost: float = 0.0
     doubled: float = 0.0
+    ordered: bool = False
+    """Whether messages of one device overtake each other never, as on a real connection."""
 
 
 class Simulation:
@@ -322,7 +325,10 @@ class Simulation:
             delay = device.latency
             if network.jitter:
                 delay += self.random.expovariate(1 / network.jitter)
-            self.after(delay, lambda: arrive() if device.alive else None)
+            arrival = self.now + delay
+            if network.ordered:
+                arrival = device.last_arrival = max(arrival, device.last_arrival)
+            self.at(arrival, lambda: arrive() if device.alive else None)
 
     def _report(self, device: Device, event: ev.Event) -> None:
         if device.lies and self.random.random() < device.lies:
