@@ -118,7 +118,6 @@ class Device:
     lies: float = 0.0
     """The share of its messages that make no sense."""
     cancelled: set[int] = field(default_factory=set)
-    busy: float = 0.0
     last_arrival: float = 0.0
 
 
@@ -386,7 +385,6 @@ class Simulation:
         if hang is not None:
             return  # until somebody cancels it
         seconds = (costs.until(upto if crash is None else crash) - done) / device.speed
-        device.busy += seconds
         if crash is not None:
             self.after(seconds, partial(self._crash, device, job))
         else:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nitocris import codec, protocol
@@ -54,10 +55,10 @@ class Bench:
         self.coordinator.announce(number, capacity)
         return number
 
-    async def start(self, **options: Any) -> int:
+    async def start(self, function: Callable[..., Any] = abs, **options: Any) -> int:
         options = {"total": self.items, "chunk_size": 1, "timeout": 100.0, **options}
         return await self.coordinator.start_map(
-            encode_function(abs), codec.Registry(()), self.receive, **options
+            encode_function(function), codec.Registry(()), self.receive, **options
         )
 
     def receive(self, note: Any) -> None:
@@ -131,6 +132,7 @@ async def test_a_late_chunk_reaches_a_second_device(bench: Bench) -> None:
     await bench.start()
     await settled(lambda: len(bench.devices[fast].sent) == 2)
     (late,) = bench.devices[slow].take()
+    await asyncio.sleep(0.05)  # what the fast one needs: twice that later the slow one is late
     for chunk in bench.devices[fast].take():
         await bench.answer(fast, chunk)
 
@@ -149,8 +151,10 @@ async def test_a_late_chunk_reaches_a_second_device(bench: Bench) -> None:
 async def test_nothing_is_left_of_a_map(bench: Bench) -> None:
     """Neither its function, nor its items, nor an alarm."""
     number = bench.join()
-    await bench.start()
+    matrix = np.zeros(10_000)
+    await bench.start(lambda x: matrix[x])
     await settled(lambda: bench.taken == 2)
+    assert len(bench.coordinator._blobs._data) == 1
 
     bench.coordinator.cancel_map(1)
 
