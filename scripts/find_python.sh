@@ -9,7 +9,11 @@ fits() {
     "$1" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
 }
 
-candidates=(python3.12 python3.13 python3 python3.11 "$HOME"/.pyenv/versions/3.1[231].*/bin/python)
+candidates=(
+    python3.12 "$HOME"/.pyenv/versions/3.12.*/bin/python
+    python3.13 "$HOME"/.pyenv/versions/3.13.*/bin/python
+    python3 python3.11
+)
 for python in "${PYTHON:-${candidates[@]}}"; do
     if fits "$python"; then
         exec "$python" -c 'import sys; print(sys.executable)'
