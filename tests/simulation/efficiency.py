@@ -75,7 +75,7 @@ def unequal(workers: int, mean: float, sigma: float, ideal: float = 60.0) -> Out
     simulation = Simulation(check=False)
     for speed in speeds:
         simulation.join(speed, latency=LATENCY)
-    simulation.start(SimulatedMap(Costs(seconds), timeout=NEVER))
+    simulation.start(SimulatedMap(Costs(seconds.tolist()), timeout=NEVER))
     makespan = simulation.run()
     longest = seconds.max() / speeds.max()
     bound = max(seconds.sum() / speeds.sum(), longest)
