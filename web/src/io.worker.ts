@@ -19,6 +19,11 @@ function open(token: string, origin: string): Device {
   });
   void opened.look();
   addEventListener('online', () => opened.retry());
+  new PerformanceObserver((entries) => {
+    for (const entry of entries.getEntries() as PerformanceResourceTiming[]) {
+      opened.downloaded(entry.transferSize);
+    }
+  }).observe({ type: 'resource' });
   return opened;
 }
 
@@ -27,10 +32,14 @@ addEventListener('message', ({ data: message }: MessageEvent<ToDevice>) => {
     case 'open':
       device ??= open(message.token, message.origin);
       return;
+    case 'settings':
+      return device?.choose(message.settings, message.workers);
+    case 'conditions':
+      return device?.observe(message.conditions);
     case 'start':
-      return device?.start(message.workers, message.frame);
-    case 'resize':
-      return device?.resize(message.workers);
+      return device?.start(message.frame);
+    case 'wish':
+      return device?.wish(message.wish);
     case 'retry':
       return device?.retry();
     case 'stop':

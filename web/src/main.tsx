@@ -2,7 +2,10 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './App';
 import { takeToken } from './link/token';
+import { watchConditions } from './pool/conditions';
 import { createStore } from './pool/store';
+import { ScreenLock } from './pool/wakelock';
+import { askBeforeLeaving, showInTab } from './tab';
 import './styles/main.scss';
 
 const root = document.getElementById('root');
@@ -10,13 +13,37 @@ if (!root) throw new Error('the page has no #root');
 
 const token = takeToken(location, history, sessionStorage);
 const store =
-  token.state === 'present'
+  token.state === 'present' && typeof WebAssembly === 'object'
     ? createStore(
         new Worker(new URL('./io.worker.ts', import.meta.url), { type: 'module' }),
         token.token,
         location.origin,
+        storage(),
       )
     : null;
+
+if (store) {
+  const screen = new ScreenLock();
+  const { choices } = store;
+  const follow = () => {
+    const { activity } = store.snapshot();
+    showInTab(activity);
+    screen.want(choices.current().settings.keepAwake && activity.state === 'running');
+  };
+  watchConditions(store.observe);
+  store.subscribe(follow);
+  choices.subscribe(follow);
+  askBeforeLeaving(() => store.snapshot().activity);
+}
+
+/** What lasts as long as the page, where the browser keeps nothing. */
+function storage(): Pick<Storage, 'getItem' | 'setItem'> {
+  try {
+    return localStorage;
+  } catch {
+    return { getItem: () => null, setItem: () => {} };
+  }
+}
 
 createRoot(root).render(
   <StrictMode>

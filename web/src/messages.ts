@@ -4,6 +4,8 @@
 //                          ^------------------------- port -------------------------^
 //
 // A chunk's bytes travel on the last port only; the main thread sees nothing but snapshots.
+import type { Conditions, Wish } from './pool/mode';
+import type { Settings } from './pool/settings';
 import type { Snapshot } from './pool/snapshot';
 
 /** What went wrong: a sentence for people, and what is folded away beneath it. */
@@ -16,8 +18,10 @@ export interface Failure {
 
 export type ToDevice =
   | { readonly type: 'open'; readonly token: string; readonly origin: string }
-  | { readonly type: 'start'; readonly workers: number; readonly frame: MessagePort }
-  | { readonly type: 'resize'; readonly workers: number }
+  | { readonly type: 'settings'; readonly settings: Settings; readonly workers: number }
+  | { readonly type: 'conditions'; readonly conditions: Conditions }
+  | { readonly type: 'start'; readonly frame: MessagePort }
+  | { readonly type: 'wish'; readonly wish: Wish }
   | { readonly type: 'retry' }
   | { readonly type: 'stop' };
 
@@ -87,6 +91,8 @@ export type ToCompute =
     }
   /** Packages that a later map needs besides. */
   | { readonly type: 'install'; readonly packages: readonly Package[] }
+  /** The share of its time that it computes from now on, above 0 and at most 1. */
+  | { readonly type: 'power'; readonly share: number }
   /** The chunk under way is not wanted any more; `done` comes early. */
   | { readonly type: 'abandon' };
 
@@ -96,9 +102,13 @@ export type StepName = 'sandbox' | 'interpreter' | 'packages' | 'library' | 'con
 export type FromCompute =
   | { readonly type: 'step'; readonly name: StepName }
   | { readonly type: 'ready' }
-  | { readonly type: 'result'; readonly frame: ArrayBuffer }
-  /** The chunk is over; `heap` is the interpreter's memory in bytes, which never shrinks. */
-  | { readonly type: 'done'; readonly heap: number }
+  /** With what the function raised, if it did, as Python writes it. */
+  | { readonly type: 'result'; readonly frame: ArrayBuffer; readonly raised: string | null }
+  /**
+   * The chunk is over; `heap` is the interpreter's memory in bytes, which never shrinks, and
+   * `worked` the milliseconds of computing.
+   */
+  | { readonly type: 'done'; readonly heap: number; readonly worked: number }
   | { readonly type: 'broken'; readonly details: string };
 
 /** Makes a forgotten case of a union a type error. */

@@ -1,5 +1,6 @@
 // Every word that a volunteer reads, in one place.
 import type { StepName } from './messages';
+import { type Minutes, writeTime } from './pool/clock';
 
 const whole = new Intl.NumberFormat('en');
 const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
@@ -22,6 +23,14 @@ function spent(seconds: number): string {
   if (seconds < 60) return `${whole.format(Math.floor(seconds))} s`;
   if (seconds < 3600) return `${whole.format(Math.floor(seconds / 60))} min`;
   return `${short.format(seconds / 3600)} h`;
+}
+
+/** How long something will take, no more exactly than anybody knows. */
+function remaining(seconds: number): string {
+  if (seconds < 60) return 'less than a minute left';
+  if (seconds < 3600) return `about ${counted(Math.round(seconds / 60), 'minute', 'minutes')} left`;
+  if (seconds < 48 * 3600) return `about ${counted(Math.round(seconds / 3600), 'hour', 'hours')} left`;
+  return `about ${counted(Math.round(seconds / 86400), 'day', 'days')} left`;
 }
 
 function duration(seconds: number): string {
@@ -49,8 +58,10 @@ export const strings = {
     preparing: 'Getting ready · Nitocris',
     computing: (items: number) => `${whole.format(items)} done · Nitocris`,
     waiting: 'Waiting · Nitocris',
+    paused: 'Paused · Nitocris',
+    finishing: 'Finishing · Nitocris',
     reconnecting: 'Reconnecting · Nitocris',
-    stopped: 'Stopped · Nitocris',
+    stopped: 'Thank you · Nitocris',
     failed: 'Problem · Nitocris',
   },
 
@@ -58,20 +69,31 @@ export const strings = {
     heading: (title: string) => `Help compute ${title}`,
     headingUnknown: 'Help with a computation',
     lead: 'Whoever sent you this link has a long computation to do. Lend it some of this device’s power: press Start and leave this page open.',
+    promise: 'Nothing is installed. It runs in a sandbox without network, and you can stop at any time.',
     facts: {
+      work: 'What runs',
+      workText: (names: readonly string[]) =>
+        names.length === 0
+          ? 'Nothing at the moment: the work comes when the owner sends it, and always into the same sandbox.'
+          : `The owner’s Python ${names.length === 1 ? 'function' : 'functions'} ${names.join(', ')}, again and again, with other numbers each time.`,
+      source: 'Read the code',
+      sourceOf: (name: string) => `Read the code of ${name}`,
       sandbox: 'Sandbox',
       sandboxText: (python: string) =>
-        `It runs Python ${python} in a sandbox inside this page. The sandbox has no network and cannot see your files, other pages or accounts.`,
+        `It runs Python ${python} in a sandbox inside this page, which cannot reach the network, your files, other pages or accounts.`,
+      leaves: 'What leaves',
+      leavesText: 'Only the results of the computation leave this device, to the owner’s computer.',
       download: 'Download',
       downloadText: (bytes: number, wheels: readonly string[]) => {
         const packages = [...new Set(wheels.map(packageName))].join(', ');
         return `At most ${megabytes(bytes)}, once: Python${packages && ` and ${packages}`}. Your browser keeps it for the next time.`;
       },
       cost: 'Power',
-      costText: 'It keeps your processor busy while there is work. On battery, mind the charge.',
+      costText: (workers: number, cores: number, share: number) =>
+        `It uses up to ${counted(workers, 'processor core', 'processor cores')} of ${whole.format(cores)}, ${whole.format(share * 100)} % of the time, and about ${whole.format(workers * 100)} MB of memory, while there is work.`,
       leave: 'Stopping',
       leaveText:
-        'Press Stop or close the page at any time. Nothing stays behind but the browser’s cache.',
+        'Pause, finish or close the page at any time. Nothing stays behind but the browser’s cache and your choices.',
     },
     summary: 'What runs here?',
     asking: 'Asking what is needed…',
@@ -80,11 +102,49 @@ export const strings = {
   controls: {
     start: 'Start',
     startAgain: 'Start again',
-    stop: 'Stop',
+    pause: 'Pause',
+    resume: 'Resume',
+    finish: 'Finish',
+    stop: 'Stop now',
     tryNow: 'Try now',
+    hints: {
+      pause: 'Stops computing at once; the page stays ready.',
+      finish: 'Does what it has begun, then stops.',
+    },
+  },
+
+  settings: {
+    heading: 'Settings',
     workers: 'Workers',
     workersOf: (count: number, cores: number) => `${count} of ${counted(cores, 'core', 'cores')}`,
-    workersHint: 'Fewer leave more of the device to you.',
+    power: 'Power',
+    powers: { gentle: 'Gentle', half: 'Half', full: 'Full' },
+    powerHints: {
+      gentle: 'Computes a quarter of the time: cool and quiet.',
+      half: 'Computes half of the time.',
+      full: 'Computes all the time.',
+    },
+    battery: 'On battery',
+    batteryRules: {
+      compute: 'go on',
+      'pause when hidden': 'pause while this tab is hidden',
+      pause: 'pause',
+    },
+    hours: 'Only at certain hours',
+    from: 'from',
+    to: 'to',
+    keepAwake: 'Keep the screen on',
+    kept: 'Your choices stay on this device.',
+  },
+
+  pauses: {
+    heading: 'Paused',
+    wish: 'You paused it. Press Resume to go on.',
+    battery: 'This device runs on battery. It goes on by itself when it is plugged in.',
+    'hidden on battery':
+      'This device runs on battery and the tab is hidden. It goes on by itself when you look at it or plug it in.',
+    hours: (from: Minutes) =>
+      `It is outside the hours that you chose. It goes on by itself at ${writeTime(from)}.`,
   },
 
   connection: {
@@ -101,6 +161,11 @@ export const strings = {
     downloading: 'Downloading',
     starting: 'Starting Python',
     computing: (title: string) => `Computing ${title}`,
+    finishing: 'Finishing what has begun',
+    full: (seconds: number) =>
+      `All places are taken at the moment. Asking again in ${counted(seconds, 'second', 'seconds')}.`,
+    rejoined: (seconds: number) =>
+      `The connection was away for ${duration(seconds)}. This device has rejoined by itself.`,
     first: 'Ready. Waiting for the first map.',
     next: 'Waiting for the next map. Thank you!',
     lost: (seconds: number) =>
@@ -115,6 +180,21 @@ export const strings = {
     downloadLabel: 'Download',
   },
 
+  standing: {
+    label: 'Progress of the whole job',
+    done: (done: number, total: number | undefined) =>
+      total === undefined
+        ? `${counted(done, 'item', 'items')} done so far`
+        : `${whole.format(Math.floor((100 * done) / Math.max(1, total)))} % of ${counted(total, 'item', 'items')}`,
+    remaining,
+    devices: (count: number) => counted(count, 'device', 'devices'),
+    share: (share: number) =>
+      share > 0 && share < 0.01
+        ? 'less than 1 % of the speed is yours'
+        : `${whole.format(100 * share)} % of the speed is yours`,
+    begun: 'Nothing is being computed at the moment.',
+  },
+
   tally: {
     items: (items: number) => (items === 1 ? 'item done' : 'items done'),
     /** Slow work is told by the minute, so that it does not read as zero. */
@@ -124,19 +204,24 @@ export const strings = {
         : { value: short.format(rate * 60), unit: 'per minute' },
     spent,
     spentUnit: 'of computing',
+    traffic: (received: number, sent: number) => ({
+      value: megabytes(received),
+      unit: `downloaded, ${megabytes(sent)} sent`,
+    }),
     chart: (rate: number) =>
       `Items per second during the last five minutes; now ${short.format(rate)}.`,
     chartTitle: 'Items per second',
     now: 'now',
     ago: (seconds: number) => (seconds % 60 === 0 ? `${seconds / 60} min ago` : `${seconds} s ago`),
-    raised: (count: number) =>
-      `The owner’s function raised an error ${counted(count, 'time', 'times')}. That is not your device’s fault; the owner sees it.`,
+    raised: (count: number, error: string | null) =>
+      `The owner’s function raised an error ${counted(count, 'time', 'times')}${error ? `, last: ${error}` : ''}. That is not your device’s fault; the owner sees it.`,
   },
 
   workers: {
     heading: 'Workers',
     name: (position: number) => `Worker ${position}`,
     loading: (step: StepName) => steps[step],
+    replacing: (step: StepName) => `replacing: ${steps[step]}`,
     idle: 'idle',
     computing: 'computing',
     leaving: 'finishing',
@@ -144,14 +229,15 @@ export const strings = {
   },
 
   stopped: {
-    heading: 'Stopped. Thank you!',
+    heading: 'Thank you!',
     text: (items: number, seconds: number) =>
-      `This device did ${counted(items, 'item', 'items')} in ${duration(seconds)} of computing.`,
+      `This device did ${counted(items, 'item', 'items')} in ${duration(seconds)} of computing. You can close the page, or start again.`,
     nothing: 'This device has computed nothing yet.',
   },
 
   trouble: {
     heading: 'This did not work',
+    old: 'This browser is too old, or WebAssembly is switched off in it, so it cannot run Python. Open the link in a current Chrome, Edge, Firefox or Safari.',
     details: 'Details',
   },
 
@@ -198,7 +284,7 @@ export const strings = {
     start: (step: StepName) =>
       `Python did not start in this browser; it failed while ${steps[step]}. A newer browser or fewer workers may help.`,
     deadline: (step: StepName) => `It took too long: ${steps[step]}.`,
-    died: 'A worker stopped unexpectedly and was replaced.',
+    died: 'A worker stopped unexpectedly and is replaced. The others go on.',
     unknown: 'Something went wrong in this page.',
   },
 

@@ -1,49 +1,64 @@
 import { useId } from 'react';
 import { strings } from '../strings';
+import type { Verb } from '../words';
 import './Controls.scss';
 
 interface Props {
-  readonly running: boolean;
+  /** What can be done now, the likeliest first. */
+  readonly verbs: readonly Verb[];
   /** Whether Start can be pressed: what it would do is known. */
   readonly ready: boolean;
   readonly again: boolean;
-  readonly workers: number;
-  readonly cores: number;
-  readonly onWorkers: (workers: number) => void;
-  readonly onStart: () => void;
-  readonly onStop: () => void;
+  readonly onVerb: (verb: Verb) => void;
 }
 
-/** Start or Stop, always in the same place, and how many workers there are. */
-export function Controls(props: Props) {
-  const { running, ready, again, workers, cores } = props;
-  const id = useId();
+/** The verbs, always in the same place. */
+export function Controls({ verbs, ready, again, onVerb }: Props) {
   return (
     <div className="controls">
-      {running ? (
-        <button type="button" className="button" data-kind="stop" onClick={props.onStop}>
-          {strings.controls.stop}
-        </button>
-      ) : (
-        <button type="button" className="button" disabled={!ready} onClick={props.onStart}>
-          {again ? strings.controls.startAgain : strings.controls.start}
-        </button>
-      )}
-      {cores > 1 && (
-        <div className="controls-workers">
-          <label htmlFor={id}>{strings.controls.workers}</label>
-          <output htmlFor={id}>{strings.controls.workersOf(workers, cores)}</output>
-          <input
-            id={id}
-            type="range"
-            min={1}
-            max={cores}
-            value={workers}
-            aria-valuetext={strings.controls.workersOf(workers, cores)}
-            onChange={({ target }) => props.onWorkers(target.valueAsNumber)}
-          />
-        </div>
-      )}
+      {verbs.map((verb, position) => (
+        <VerbButton
+          key={position}
+          verb={verb}
+          kind={position === 0 && (verb === 'start' || verb === 'resume') ? 'main' : 'plain'}
+          label={verb === 'start' && again ? strings.controls.startAgain : strings.controls[verb]}
+          disabled={verb === 'start' && !ready}
+          onPress={() => onVerb(verb)}
+        />
+      ))}
     </div>
+  );
+}
+
+interface ButtonProps {
+  readonly verb: Verb;
+  readonly kind: 'main' | 'plain';
+  readonly label: string;
+  readonly disabled: boolean;
+  readonly onPress: () => void;
+}
+
+function VerbButton({ verb, kind, label, disabled, onPress }: ButtonProps) {
+  const id = useId();
+  const hint = verb === 'pause' || verb === 'finish' ? strings.controls.hints[verb] : undefined;
+  return (
+    <>
+      <button
+        type="button"
+        className="button"
+        data-kind={kind}
+        disabled={disabled}
+        title={hint}
+        aria-describedby={hint && id}
+        onClick={onPress}
+      >
+        {label}
+      </button>
+      {hint && (
+        <span id={id} hidden>
+          {hint}
+        </span>
+      )}
+    </>
   );
 }

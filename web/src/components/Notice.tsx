@@ -20,7 +20,9 @@ export function Notice({ kind, heading, message, details, children }: Props) {
       {details && (
         <details className="folded">
           <summary>{strings.trouble.details}</summary>
-          <pre>{details}</pre>
+          {/* A region that scrolls must be reachable by keyboard. */}
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: see above */}
+          <pre tabIndex={0}>{details}</pre>
         </details>
       )}
       {children}

@@ -1,19 +1,96 @@
-import type { Ask } from '../pool/snapshot';
+import type { Choice } from '../pool/choices';
+import { coresOf } from '../pool/hardware';
+import { POWERS } from '../pool/settings';
+import type { Ask, Lookup, Standing } from '../pool/snapshot';
 import { strings } from '../strings';
 import './Offer.scss';
+import { Job } from './Job';
+import { Notice } from './Notice';
 
 const { facts } = strings.offer;
 
+interface OfferProps {
+  readonly lookup: Lookup;
+  readonly standing: Standing | null;
+  readonly onRetry: () => void;
+}
+
+/** Who asks, and why. */
+export function Offer({ lookup, standing, onRetry }: OfferProps) {
+  switch (lookup.state) {
+    case 'known':
+      return (
+        <div className="offer">
+          <h1>{strings.offer.heading(lookup.ask.title)}</h1>
+          {lookup.ask.description && (
+            <blockquote className="offer-words">{lookup.ask.description}</blockquote>
+          )}
+          <p>{strings.offer.lead}</p>
+          <p className="offer-promise">{strings.offer.promise}</p>
+          {standing && <Job standing={standing} />}
+        </div>
+      );
+    case 'refused':
+      return <Notice kind="trouble" heading={strings.trouble.heading} message={lookup.message} />;
+    case 'asking':
+      return (
+        <div className="offer">
+          <h1>{strings.offer.headingUnknown}</h1>
+          <p role="status">{strings.offer.asking}</p>
+        </div>
+      );
+    case 'unavailable': {
+      const seconds = Math.max(1, Math.ceil((lookup.until - Date.now()) / 1000));
+      return (
+        <div className="offer">
+          <h1>{strings.offer.headingUnknown}</h1>
+          <p>
+            <span role="status">{lookup.message}</span>
+            {strings.work.again(seconds)}
+          </p>
+          <button type="button" className="button" data-kind="quiet" onClick={onRetry}>
+            {strings.controls.tryNow}
+          </button>
+        </div>
+      );
+    }
+  }
+}
+
+interface FactsProps {
+  readonly ask: Ask;
+  readonly choice: Choice;
+}
+
 /** What pressing Start means, in plain words. */
-export function Facts({ ask }: { readonly ask: Ask }) {
+export function Facts({ ask, choice: { settings, workers } }: FactsProps) {
   const rows = [
     [facts.sandbox, facts.sandboxText(ask.python)],
+    [facts.leaves, facts.leavesText],
     [facts.download, facts.downloadText(ask.bytes, ask.wheels)],
-    [facts.cost, facts.costText],
+    [facts.cost, facts.costText(workers, coresOf(), POWERS[settings.power])],
     [facts.leave, facts.leaveText],
   ] as const;
   return (
     <dl className="facts">
+      <div>
+        <dt>{facts.work}</dt>
+        <dd>
+          {facts.workText(ask.functions.map(({ name }) => name))}
+          {ask.functions.map(({ map, name, source }) =>
+            source === null ? null : (
+              <details key={map} className="folded">
+                <summary>
+                  {ask.functions.length === 1 ? facts.source : facts.sourceOf(name)}
+                </summary>
+                {/* A region that scrolls must be reachable by keyboard. */}
+                {/* biome-ignore lint/a11y/noNoninteractiveTabindex: see above */}
+                <pre tabIndex={0}>{source}</pre>
+              </details>
+            ),
+          )}
+        </dd>
+      </div>
       {rows.map(([term, text]) => (
         <div key={term}>
           <dt>{term}</dt>
@@ -25,11 +102,11 @@ export function Facts({ ask }: { readonly ask: Ask }) {
 }
 
 /** The same, folded away while the work goes on. */
-export function FoldedFacts({ ask }: { readonly ask: Ask }) {
+export function FoldedFacts(props: FactsProps) {
   return (
     <details className="folded">
       <summary>{strings.offer.summary}</summary>
-      <Facts ask={ask} />
+      <Facts {...props} />
     </details>
   );
 }

@@ -9,27 +9,9 @@ const Chart = lazy(() => import('./Chart'));
 
 /** What this device has done, how fast, and how that went over time. */
 export function Progress({ tally }: { readonly tally: Tally }) {
-  const rate = strings.tally.rate(tally.rate);
   return (
     <section className="progress">
-      <dl className="progress-numbers">
-        <div>
-          <dd>
-            <data value={tally.items} data-testid="items-done">
-              {strings.number(tally.items)}
-            </data>
-          </dd>
-          <dt>{strings.tally.items(tally.items)}</dt>
-        </div>
-        <div>
-          <dd>{rate.value}</dd>
-          <dt>{rate.unit}</dt>
-        </div>
-        <div>
-          <dd>{strings.tally.spent(tally.seconds)}</dd>
-          <dt>{strings.tally.spentUnit}</dt>
-        </div>
-      </dl>
+      <Numbers tally={tally} />
       <Optional>
         <div className="progress-chart">
           <h2>{strings.tally.chartTitle}</h2>
@@ -39,5 +21,42 @@ export function Progress({ tally }: { readonly tally: Tally }) {
         </div>
       </Optional>
     </section>
+  );
+}
+
+interface NumbersProps {
+  readonly tally: Tally;
+  /** Whether nothing goes on any more, so that there is no speed. */
+  readonly isOver?: boolean;
+}
+
+export function Numbers({ tally, isOver = false }: NumbersProps) {
+  const rate = strings.tally.rate(tally.rate);
+  const traffic = strings.tally.traffic(tally.received, tally.sent);
+  return (
+    <dl className="progress-numbers">
+      <div>
+        <dd>
+          <data value={tally.items} data-testid="items-done">
+            {strings.number(tally.items)}
+          </data>
+        </dd>
+        <dt>{strings.tally.items(tally.items)}</dt>
+      </div>
+      {!isOver && (
+        <div>
+          <dd>{rate.value}</dd>
+          <dt>{rate.unit}</dt>
+        </div>
+      )}
+      <div>
+        <dd>{strings.tally.spent(tally.seconds)}</dd>
+        <dt>{strings.tally.spentUnit}</dt>
+      </div>
+      <div data-kind="small">
+        <dd>{traffic.value}</dd>
+        <dt>{traffic.unit}</dt>
+      </div>
+    </dl>
   );
 }

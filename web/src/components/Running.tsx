@@ -1,37 +1,40 @@
-import type { Activity, Ask } from '../pool/snapshot';
+import type { ReactNode } from 'react';
+import type { Standing } from '../pool/snapshot';
 import { strings } from '../strings';
+import { awayText, errorLine, headlineOf, pauseText, type Running } from '../words';
+import { Job } from './Job';
 import { Notice } from './Notice';
-import { FoldedFacts } from './Offer';
 import { Progress } from './Progress';
 import './Running.scss';
 import { Workers } from './Workers';
 
-export type RunningActivity = Extract<Activity, { state: 'running' }>;
-
 interface HeadProps {
-  readonly activity: RunningActivity;
+  readonly activity: Running;
+  readonly standing: Standing | null;
   readonly title: string;
   readonly now: number;
   readonly onRetry: () => void;
 }
 
-/** What is going on between Start and Stop, and what stands in its way. */
-export function RunningHead({ activity, title, now, onRetry }: HeadProps) {
-  const { connection, download } = activity;
-  const isAway = connection.state === 'waiting' || connection.state === 'ended';
+/** What is going on between Start and the end, and what stands in its way. */
+export function RunningHead({ activity, standing, title, now, onRetry }: HeadProps) {
+  const { connection, download, mode, rejoined, tally } = activity;
+  const away = awayText(activity, now);
   return (
     <div className="running-head">
       {/* Only this line is announced: counters would talk all day. */}
-      <h1 aria-live="polite">{headline(activity, title)}</h1>
-      {isAway && (
+      <h1 aria-live="polite">{headlineOf(activity, title)}</h1>
+      {mode.state === 'paused' && <p data-testid="pause">{pauseText(mode.pause)}</p>}
+      {away && (
         <p className="running-away">
-          {connection.state === 'waiting'
-            ? strings.work.lost(secondsUntil(connection.until, now))
-            : strings.work.ended}
+          {away}
           <button type="button" className="button" data-kind="quiet" onClick={onRetry}>
             {strings.controls.tryNow}
           </button>
         </p>
+      )}
+      {rejoined !== null && connection.state === 'open' && (
+        <p className="running-away">{strings.work.rejoined(rejoined)}</p>
       )}
       {download.state === 'delayed' && <p className="running-away">{download.message}</p>}
       {download.state === 'loading' && (
@@ -44,43 +47,33 @@ export function RunningHead({ activity, title, now, onRetry }: HeadProps) {
           <span>{strings.work.downloaded(download.received, download.total)}</span>
         </div>
       )}
+      {standing && connection.state === 'open' && <Job standing={standing} tally={tally} />}
     </div>
   );
 }
 
 interface BodyProps {
-  readonly activity: RunningActivity;
-  readonly ask: Ask | null;
+  readonly activity: Running;
+  /** What is folded away at the end. */
+  readonly children: ReactNode;
 }
 
 /** What has been done, and by whom. */
-export function RunningBody({ activity: { tally, workers, incident }, ask }: BodyProps) {
+export function RunningBody({ activity, children }: BodyProps) {
+  const { tally, workers, raised, incident } = activity;
   return (
     <>
       <Progress tally={tally} />
       <Workers workers={workers} />
-      {tally.raised > 0 && <Notice kind="plain" message={strings.tally.raised(tally.raised)} />}
+      {tally.raised > 0 && (
+        <Notice
+          kind="plain"
+          message={strings.tally.raised(tally.raised, errorLine(raised))}
+          details={raised?.traceback ?? ''}
+        />
+      )}
       {incident && <Notice kind="trouble" message={incident.message} details={incident.details} />}
-      {ask && <FoldedFacts ask={ask} />}
+      {children}
     </>
   );
-}
-
-function headline({ connection, download, workers, work }: RunningActivity, title: string): string {
-  if (connection.state === 'ended') return strings.connection.ended;
-  if (connection.state === 'waiting') return strings.connection.waiting;
-  if (download.state !== 'done') return strings.work.downloading;
-  if (!workers.some(({ state }) => state !== 'loading')) return strings.work.starting;
-  switch (work) {
-    case 'under way':
-      return strings.work.computing(title);
-    case 'over':
-      return strings.work.next;
-    case 'none':
-      return strings.work.first;
-  }
-}
-
-function secondsUntil(until: number, now: number): number {
-  return Math.max(0, Math.ceil((until - now) / 1000));
 }

@@ -1,5 +1,6 @@
 import type { WorkerView } from '../pool/snapshot';
 import { strings } from '../strings';
+import { workerWord } from '../words';
 import './Workers.scss';
 
 /** What each compute worker does at the moment. */
@@ -10,14 +11,10 @@ export function Workers({ workers }: { readonly workers: readonly WorkerView[] }
         <li key={worker.id} className="worker" data-state={worker.state}>
           <span className="worker-name">{strings.workers.name(index + 1)}</span>
           <span className="worker-state" data-testid="worker-state">
-            {wordFor(worker)}
+            {workerWord(worker)}
           </span>
         </li>
       ))}
     </ul>
   );
-}
-
-function wordFor({ state, step }: WorkerView): string {
-  return state === 'loading' ? strings.workers.loading(step) : strings.workers[state];
 }

@@ -35,9 +35,14 @@ export interface ConnectionPorts {
   readonly random: () => number;
   readonly onState: (state: Connection) => void;
   readonly onFrame: (message: FromCoordinator, frame: ArrayBuffer) => void;
+  /** Bytes that came, or left. */
+  readonly onReceived: (bytes: number) => void;
+  readonly onSent: (bytes: number) => void;
 }
 
 export const QUIET_MS = 15_000;
+/** A living connection answers a ping in far less, unless it is loading something large. */
+export const CHECK_MS = 5_000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 /** From here on every wait is the longest one. */
@@ -86,6 +91,13 @@ export class CoordinatorLink {
     if (this.#state.state === 'waiting' || this.#state.state === 'ended') this.#dial();
   }
 
+  /** Finds out soon whether the connection lives: the device has slept, or changed its network. */
+  check(): void {
+    if (this.#state.state !== 'open') return this.retry();
+    this.send({ type: 'ping' });
+    this.#after(CHECK_MS, () => this.#lost('waiting'));
+  }
+
   close(): void {
     this.#hangUp();
     this.#attempt = 0;
@@ -98,7 +110,9 @@ export class CoordinatorLink {
   }
 
   forward(frame: ArrayBuffer): void {
-    if (this.#state.state === 'open') this.#socket?.send(frame);
+    if (this.#state.state !== 'open') return;
+    this.#socket?.send(frame);
+    this.#ports.onSent(frame.byteLength);
   }
 
   #dial(): void {
@@ -118,6 +132,7 @@ export class CoordinatorLink {
 
   #receive(data: unknown): void {
     if (!(data instanceof ArrayBuffer)) return;
+    this.#ports.onReceived(data.byteLength);
     let message: FromCoordinator;
     try {
       message = fromCoordinator(decodeFrame(data).header);

@@ -14,11 +14,12 @@ import { STEP_DEADLINE_MS } from '../sandbox/steps';
 import { strings } from '../strings';
 
 export interface CrewHooks {
-  /** This worker has ended; `reason` says why, for the coordinator. */
-  readonly onLeft: (worker: number, reason: string) => void;
-  readonly onResult: (worker: number, frame: ArrayBuffer) => void;
-  /** The worker's chunk is over. */
-  readonly onDone: (worker: number) => void;
+  /** This worker has ended; `reason` says why, unless nobody is to blame. */
+  readonly onLeft: (worker: number, reason: string | null) => void;
+  /** @param raised What the function raised, if it did. */
+  readonly onResult: (worker: number, frame: ArrayBuffer, raised: string | null) => void;
+  /** The worker's chunk is over, after so many milliseconds of computing. */
+  readonly onDone: (worker: number, worked: number) => void;
   /** A worker died and another one takes its place. */
   readonly onReplaced: (failure: Failure) => void;
   /** No worker can be started here. */
@@ -31,12 +32,15 @@ export interface MemberView {
   readonly id: number;
   readonly ready: boolean;
   readonly leaving: boolean;
+  /** Whether it takes the place of one that died or was ended. */
+  readonly replaces: boolean;
   readonly step: StepName;
 }
 
 interface Member {
   readonly id: number;
   readonly port: MessagePort;
+  readonly replaces: boolean;
   state: 'starting' | 'ready';
   step: StepName;
   deadline: ReturnType<typeof setTimeout> | undefined;
@@ -57,6 +61,9 @@ export class Crew {
   #size: number;
   #next = 1;
   #failures = 0;
+  /** Workers that ended and have no successor yet. */
+  #gaps = 0;
+  #share = 1;
 
   constructor(
     size: number,
@@ -80,10 +87,11 @@ export class Crew {
   }
 
   get views(): readonly MemberView[] {
-    return [...this.#members.values()].map(({ id, state, step, fate }) => ({
+    return [...this.#members.values()].map(({ id, state, step, fate, replaces }) => ({
       id,
       ready: state === 'ready',
       leaving: fate === 'leave',
+      replaces,
       step,
     }));
   }
@@ -106,9 +114,17 @@ export class Crew {
   dismiss(): void {
     this.#recipe = undefined;
     for (const member of [...this.#members.values()]) {
-      this.#end(member, strings.reasons.stopped);
+      this.#end(member, null);
     }
+    this.#gaps = 0;
     this.#hooks.onChange();
+  }
+
+  /** Has all workers compute for this share of their time, above 0 and at most 1. */
+  setPower(share: number): void {
+    if (share === this.#share) return;
+    this.#share = share;
+    for (const id of this.#members.keys()) this.tell(id, { type: 'power', share });
   }
 
   /** Changes how many there are; a worker that computes ends its chunk first. */
@@ -121,8 +137,9 @@ export class Crew {
     staying.sort((one, other) => eagerness(one) - eagerness(other));
     for (const member of staying.slice(0, Math.max(0, staying.length - size))) {
       if (this.#isBusy(member.id)) member.fate = 'leave';
-      else this.#end(member, strings.reasons.stopped);
+      else this.#end(member, null);
     }
+    this.#gaps = 0;
     this.#fill();
     this.#hooks.onChange();
   }
@@ -136,6 +153,7 @@ export class Crew {
     const member = this.#members.get(worker);
     if (!member) return;
     this.#end(member, reason);
+    this.#gaps += 1;
     this.#fill();
     this.#hooks.onChange();
   }
@@ -160,10 +178,12 @@ export class Crew {
       id,
       port,
       state: 'starting',
+      replaces: this.#gaps > 0,
       step: 'sandbox',
       deadline: undefined,
       fate: 'stay',
     };
+    this.#gaps = Math.max(0, this.#gaps - 1);
     this.#members.set(id, member);
     this.#reached(member, 'sandbox');
     port.onmessage = ({ data }: MessageEvent<FromCompute>) => this.#hear(member, data);
@@ -179,11 +199,12 @@ export class Crew {
         clearTimeout(member.deadline);
         member.state = 'ready';
         this.#failures = 0;
+        if (this.#share < 1) this.tell(member.id, { type: 'power', share: this.#share });
         return this.#hooks.onChange();
       case 'result':
-        return this.#hooks.onResult(member.id, message.frame);
+        return this.#hooks.onResult(member.id, message.frame, message.raised);
       case 'done':
-        return this.#done(member, message.heap);
+        return this.#done(member, message.heap, message.worked);
       case 'broken':
         return this.#broke(member, message.details);
       default:
@@ -200,11 +221,12 @@ export class Crew {
     );
   }
 
-  #done(member: Member, heap: number): void {
+  #done(member: Member, heap: number, worked: number): void {
     if (heap > HEAP_LIMIT_BYTES && member.fate === 'stay') member.fate = 'replace';
-    this.#hooks.onDone(member.id);
+    this.#hooks.onDone(member.id, worked);
     if (member.fate === 'stay') return;
-    this.#end(member, strings.reasons.stopped);
+    if (member.fate === 'replace') this.#gaps += 1;
+    this.#end(member, null);
     this.#fill();
     this.#hooks.onChange();
   }
@@ -219,11 +241,12 @@ export class Crew {
       return this.#hooks.onHalted({ message, details });
     }
     this.#hooks.onReplaced({ message: strings.failures.died, details });
+    this.#gaps += 1;
     this.#fill();
     this.#hooks.onChange();
   }
 
-  #end(member: Member, reason: string): void {
+  #end(member: Member, reason: string | null): void {
     clearTimeout(member.deadline);
     this.#members.delete(member.id);
     member.port.onmessage = null;

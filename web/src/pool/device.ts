@@ -1,12 +1,15 @@
 // This device, as the I/O worker sees it: before Start it only asks what is wanted; between Start
-// and Stop it has a session. Reports snapshots, often enough to look alive and seldom enough to
-// cost nothing.
+// and its end it has a session, which it steers by the volunteer's wishes and rules. Reports
+// snapshots, often enough to look alive and seldom enough to cost nothing.
 import { DownloadError, pause } from '../assets/download';
 import { type Environment, fetchEnvironment, NotReadyError, sizeOf } from '../assets/environment';
+import { fetchJob, type Job } from '../assets/job';
 import { backoff, type Socket } from '../link/connection';
 import { strings } from '../strings';
+import { type Conditions, modeOf, type Wish } from './mode';
 import { Session } from './session';
-import type { Activity, Lookup, Snapshot } from './snapshot';
+import { POWERS, type Settings, USUAL_SETTINGS } from './settings';
+import type { Activity, Ask, Lookup, Snapshot, Standing } from './snapshot';
 
 export interface DevicePorts {
   readonly fetch: typeof fetch;
@@ -19,23 +22,35 @@ export interface DevicePorts {
 /** At most four snapshots a second, and one a second when nothing but time has passed. */
 const REPORT_MS = 250;
 const TICK_MS = 1_000;
+/** A tick that comes so late tells that the device has slept, or the browser has frozen the tab. */
+const SLEPT_MS = 10_000;
+/** How often a page that is not connected asks how the job stands. */
+const JOB_MS = 15_000;
 
 export class Device {
   readonly #token: string;
   readonly #ports: DevicePorts;
-  #lookup: Lookup = { state: 'asking' };
+  /** Until the environment is there. */
+  #lookup: Exclude<Lookup, { state: 'known' }> = { state: 'asking' };
   #environment: Environment | undefined;
+  #job: Job | undefined;
+  #standing: Standing | null = null;
   #session: Session | undefined;
+  #settings: Settings = USUAL_SETTINGS;
+  #workers = 1;
+  #conditions: Conditions = { hidden: false };
+  #wish: Wish = 'compute';
   #last: Activity = { state: 'stopped', tally: null };
   #wake = () => {};
   #reportTimer: ReturnType<typeof setTimeout> | undefined;
   #reportedAt = 0;
+  #tickedAt = Date.now();
+  #askedAt = 0;
 
   constructor(token: string, ports: DevicePorts) {
     this.#token = token;
     this.#ports = ports;
-    // For countdowns and for a chart that goes on while nothing happens.
-    setInterval(() => this.#changed(), TICK_MS);
+    setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Asks what is wanted until it is known. */
@@ -43,7 +58,9 @@ export class Device {
     for (let attempt = 1; !this.#environment; attempt++) {
       try {
         const { fetch } = this.#ports;
-        this.#know(await fetchEnvironment({ fetch, token: this.#token }));
+        const environment = await fetchEnvironment({ fetch, token: this.#token });
+        await this.#askJob();
+        this.#know(environment);
       } catch (error) {
         if (error instanceof DownloadError && error.lasting) {
           return this.#become({ state: 'refused', message: error.message });
@@ -57,25 +74,51 @@ export class Device {
     }
   }
 
-  start(workers: number, frame: MessagePort): void {
+  /** Takes the volunteer's choices, and the number of workers that follows from them. */
+  choose(settings: Settings, workers: number): void {
+    this.#settings = settings;
+    this.#workers = workers;
+    this.#session?.resize(workers);
+    this.#session?.setPower(POWERS[settings.power]);
+    this.#steer();
+  }
+
+  observe(conditions: Conditions): void {
+    const isBack = this.#conditions.hidden && !conditions.hidden;
+    this.#conditions = conditions;
+    if (isBack) this.#session?.wake();
+    this.#steer();
+  }
+
+  start(frame: MessagePort): void {
     if (!this.#environment) return;
     this.#session?.close();
-    this.#session = new Session(this.#token, this.#environment, workers, frame, {
+    this.#wish = 'compute';
+    const share = POWERS[this.#settings.power];
+    this.#session = new Session(this.#token, this.#environment, this.#workers, share, frame, {
       ...this.#ports,
       onChange: () => this.#changed(),
       onEnvironment: (environment) => this.#know(environment),
+      onStanding: (standing) => {
+        this.#standing = standing;
+        this.#changed();
+      },
+      onMap: () => void this.#askJob(),
+      onFinished: () => this.stop(),
     });
+    this.#steer();
     this.#session.begin();
   }
 
-  resize(workers: number): void {
-    this.#session?.resize(workers);
+  wish(wish: Wish): void {
+    this.#wish = wish;
+    this.#steer();
   }
 
   /** Waits no longer, for what is asked or for the connection. */
   retry(): void {
     this.#wake();
-    this.#session?.retry();
+    this.#session?.wake();
   }
 
   stop(): void {
@@ -86,18 +129,47 @@ export class Device {
     this.#changed();
   }
 
-  #know(environment: Environment): void {
-    this.#environment = environment;
-    const ask = {
-      title: environment.title,
-      python: environment.python,
-      wheels: environment.wheels.map(({ name }) => name),
-      bytes: sizeOf(environment),
-    };
-    this.#become({ state: 'known', ask });
+  /** Notes what came over the network besides the connection's own frames. */
+  downloaded(bytes: number): void {
+    this.#session?.statistics.countReceived(bytes);
   }
 
-  #become(lookup: Lookup): void {
+  #tick(): void {
+    const now = Date.now();
+    const hasSlept = now - this.#tickedAt > SLEPT_MS;
+    this.#tickedAt = now;
+    if (hasSlept) this.retry();
+    const isAsking = this.#environment && !this.#session && !this.#conditions.hidden;
+    if (isAsking && now - this.#askedAt > JOB_MS) void this.#askJob();
+    this.#steer();
+    // For countdowns and for a chart that goes on while nothing happens.
+    this.#changed();
+  }
+
+  #steer(): void {
+    this.#session?.setMode(
+      modeOf(this.#wish, this.#settings, this.#conditions, new Date()),
+    );
+  }
+
+  /** Asks what runs and how it stands; who does not answer is asked again later. */
+  async #askJob(): Promise<void> {
+    this.#askedAt = Date.now();
+    try {
+      this.#job = await fetchJob({ fetch: this.#ports.fetch, token: this.#token });
+      if (!this.#session) this.#standing = this.#job.standing;
+      this.#changed();
+    } catch {
+      // What is shown besides is known from the environment.
+    }
+  }
+
+  #know(environment: Environment): void {
+    this.#environment = environment;
+    this.#changed();
+  }
+
+  #become(lookup: Exclude<Lookup, { state: 'known' }>): void {
     this.#lookup = lookup;
     this.#changed();
   }
@@ -108,8 +180,28 @@ export class Device {
     this.#reportTimer = setTimeout(() => {
       this.#reportTimer = undefined;
       this.#reportedAt = Date.now();
-      const activity = this.#session?.activity() ?? this.#last;
-      this.#ports.report({ lookup: this.#lookup, activity });
+      this.#ports.report(this.#snapshot());
     }, wait);
   }
+
+  #snapshot(): Snapshot {
+    return {
+      lookup: this.#environment
+        ? { state: 'known', ask: askOf(this.#environment, this.#job) }
+        : this.#lookup,
+      standing: this.#standing,
+      activity: this.#session?.activity() ?? this.#last,
+    };
+  }
+}
+
+function askOf(environment: Environment, job: Job | undefined): Ask {
+  return {
+    title: environment.title,
+    description: job?.description ?? '',
+    python: environment.python,
+    functions: job?.functions ?? [],
+    wheels: environment.wheels.map(({ name }) => name),
+    bytes: sizeOf(environment),
+  };
 }

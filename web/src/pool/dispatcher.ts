@@ -2,10 +2,11 @@
 //
 //     waiting (its blobs are being fetched) -> queued -> running at a worker -> over
 //                                                            |
-//                                   cancelled or of a lost connection: "unwanted"
+//                    cancelled, given back, or of a lost connection: "ending"
 //
-// Nothing of an unwanted lease is sent. Its worker is asked to stop between two steps, and ended
-// when it does not: a new interpreter takes seconds, so short chunks are left to finish.
+// The worker of an ending lease is asked to stop between two steps, and ended when it does not: a
+// new interpreter takes seconds, so short chunks are left to finish. Of what it still answers,
+// only a lease that is given back has any use.
 import {
   type Chunk,
   decodeFrame,
@@ -47,14 +48,14 @@ interface Lease {
 
 interface Run {
   readonly chunk: Chunk;
-  readonly since: number;
-  unwanted: boolean;
-  /** Whether the coordinator waits to hear that this lease's place is free again. */
-  awaited: boolean;
+  /** Whether all its items are answered. */
+  answered: boolean;
+  /** What the coordinator hears when the lease is over; undefined while it is wanted. */
+  ending?: 'cancelled' | 'returned' | 'nothing';
   grace?: ReturnType<typeof setTimeout>;
 }
 
-/** How long an unwanted chunk may go on: half of what a new interpreter takes at its best. */
+/** How long an ending chunk may go on: half of what a new interpreter takes without a snapshot. */
 export const GRACE_MS = 2_000;
 
 export class Dispatcher {
@@ -63,20 +64,39 @@ export class Dispatcher {
   readonly #runs = new Map<number, Run>();
   readonly #ports: DispatcherPorts;
   readonly #statistics: Statistics;
-  readonly #now: () => number;
+  #isOpen = true;
 
-  constructor(ports: DispatcherPorts, statistics: Statistics, now: () => number = Date.now) {
+  constructor(ports: DispatcherPorts, statistics: Statistics) {
     this.#ports = ports;
     this.#statistics = statistics;
-    this.#now = now;
   }
 
   get hasMap(): boolean {
     return this.#maps.size > 0;
   }
 
+  get isIdle(): boolean {
+    return this.#runs.size === 0;
+  }
+
   isBusy(worker: number): boolean {
     return this.#runs.has(worker);
+  }
+
+  /** Takes chunks from now on. */
+  open(): void {
+    this.#isOpen = true;
+  }
+
+  /** Gives back what is queued and what comes from now on; what runs goes on. */
+  close(): void {
+    this.#isOpen = false;
+    for (const lease of this.#queue.keys()) this.#giveBack(lease);
+  }
+
+  /** Gives back what runs as well. */
+  interrupt(): void {
+    for (const [worker, run] of this.#runs) if (!run.ending) this.#end(worker, run, 'returned');
   }
 
   /** Takes what concerns maps and chunks, ignores the rest. */
@@ -86,6 +106,7 @@ export class Dispatcher {
         this.#maps.set(message.map, { frame, blobs: message.blobs, holders: new Set() });
         break;
       case 'chunk':
+        if (!this.#isOpen) return this.#giveBack(message.lease);
         this.#queue.set(message.lease, { chunk: message, frame });
         this.#load(message);
         break;
@@ -107,23 +128,25 @@ export class Dispatcher {
     this.#maps.clear();
     for (const [worker, run] of this.#runs) {
       // The next connection has leases of its own, under the same numbers.
-      run.awaited = false;
-      this.#unwant(worker, run);
+      this.#end(worker, run, 'nothing');
     }
   }
 
-  left(worker: number, reason: string): void {
+  /** @param reason Why it ended, or null where nobody is to blame. */
+  left(worker: number, reason: string | null): void {
     for (const { holders } of this.#maps.values()) holders.delete(worker);
     const run = this.#runs.get(worker);
+    if (run && !run.ending && reason === null) run.ending = 'returned';
     this.#over(worker);
-    if (run && !run.unwanted) this.#fail(run.chunk.lease, reason);
+    if (run && !run.ending && reason !== null) this.#fail(run.chunk.lease, reason);
   }
 
   result(worker: number, frame: ArrayBuffer): void {
     const run = this.#runs.get(worker);
-    if (!run || run.unwanted) return;
+    if (!run || run.ending === 'cancelled' || run.ending === 'nothing') return;
     const result = answerOf(frame, run.chunk.lease);
     if (!result) return this.#ports.replace(worker, strings.reasons.strange);
+    run.answered = result.final;
     this.#ports.forward(frame);
     const count = Math.min(result.count, run.chunk.stop - run.chunk.skip);
     this.#statistics.countItems(count);
@@ -131,9 +154,9 @@ export class Dispatcher {
     this.#ports.onChange();
   }
 
-  done(worker: number): void {
-    const run = this.#runs.get(worker);
-    if (run) this.#statistics.countChunk(this.#now() - run.since);
+  /** @param worked Milliseconds of computing. */
+  done(worker: number, worked: number): void {
+    if (this.#runs.has(worker)) this.#statistics.countChunk(worked);
     this.#over(worker);
   }
 
@@ -157,7 +180,7 @@ export class Dispatcher {
       this.#ports.tell(worker, { type: 'inform', frame: map.frame, blobs: loaded.map });
     }
     this.#ports.tell(worker, { type: 'compute', frame, blobs: loaded.chunk }, [frame]);
-    this.#runs.set(worker, { chunk, since: this.#now(), unwanted: false, awaited: false });
+    this.#runs.set(worker, { chunk, answered: false });
     this.#ports.onChange();
   }
 
@@ -190,8 +213,7 @@ export class Dispatcher {
     const running = [...this.#runs].find(([, { chunk }]) => chunk.lease === lease);
     if (!running) return this.#ports.send({ type: 'cancelled', lease });
     const [worker, run] = running;
-    run.awaited = true;
-    this.#unwant(worker, run);
+    this.#end(worker, run, 'cancelled');
   }
 
   #forget(map: number, frame: ArrayBuffer): void {
@@ -201,16 +223,18 @@ export class Dispatcher {
       if (chunk.map === map) this.#queue.delete(id);
     }
     for (const [worker, run] of this.#runs) {
-      if (run.chunk.map === map) this.#unwant(worker, run);
+      if (run.chunk.map === map && !run.ending) this.#end(worker, run, 'nothing');
     }
     for (const worker of known?.holders ?? []) {
       this.#ports.tell(worker, { type: 'inform', frame, blobs: [] });
     }
   }
 
-  #unwant(worker: number, run: Run): void {
-    if (run.unwanted) return;
-    run.unwanted = true;
+  /** Asks a worker to stop soon; said again, only what the coordinator will hear changes. */
+  #end(worker: number, run: Run, ending: NonNullable<Run['ending']>): void {
+    const isNew = !run.ending;
+    run.ending = ending;
+    if (!isNew) return;
     this.#ports.tell(worker, { type: 'abandon' });
     run.grace = setTimeout(() => this.#ports.replace(worker, strings.reasons.cancelled), GRACE_MS);
   }
@@ -219,9 +243,19 @@ export class Dispatcher {
     const run = this.#runs.get(worker);
     clearTimeout(run?.grace);
     this.#runs.delete(worker);
-    if (run?.awaited) this.#ports.send({ type: 'cancelled', lease: run.chunk.lease });
+    if (run) this.#sayGoodbye(run);
     this.#ports.onChange();
     this.pump();
+  }
+
+  #sayGoodbye({ chunk: { lease }, ending, answered }: Run): void {
+    if (ending === 'cancelled') this.#ports.send({ type: 'cancelled', lease });
+    if (ending === 'returned' && !answered) this.#ports.send({ type: 'returned', lease });
+  }
+
+  #giveBack(lease: number): void {
+    this.#queue.delete(lease);
+    this.#ports.send({ type: 'returned', lease });
   }
 }
 

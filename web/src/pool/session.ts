@@ -7,13 +7,15 @@ import { DownloadError } from '../assets/download';
 import type { Environment } from '../assets/environment';
 import { Supply } from '../assets/supply';
 import { type Connection, CoordinatorLink, type Socket } from '../link/connection';
+import type { FromCoordinator } from '../link/frames';
 import type { Failure, FromFrame, ToFrame } from '../messages';
 import { never } from '../messages';
 import { FRAME_DEADLINE_MS } from '../sandbox/steps';
 import { strings } from '../strings';
 import { Crew } from './crew';
 import { Dispatcher } from './dispatcher';
-import type { Activity, Work, WorkerView } from './snapshot';
+import type { Mode } from './mode';
+import type { Activity, Raised, Standing, Work, WorkerView } from './snapshot';
 import { Statistics } from './statistics';
 
 export interface SessionPorts {
@@ -23,7 +25,15 @@ export interface SessionPorts {
   readonly computeSource: string;
   readonly onChange: () => void;
   readonly onEnvironment: (environment: Environment) => void;
+  readonly onStanding: (standing: Standing) => void;
+  /** Another map has begun. */
+  readonly onMap: () => void;
+  /** All that was under way when it was told to finish is done. */
+  readonly onFinished: () => void;
 }
+
+/** How long the page says that it has rejoined. */
+const REJOINED_MS = 60_000;
 
 export class Session {
   readonly statistics = new Statistics();
@@ -38,6 +48,11 @@ export class Session {
   #provided: Environment;
   #announced = 0;
   #hadMap = false;
+  #mode: Mode = { state: 'computing' };
+  /** Milliseconds since 1970. */
+  #lostAt: number | undefined;
+  #rejoined: { readonly at: number; readonly seconds: number } | undefined;
+  #raised: Raised | null = null;
   #incident: Failure | null = null;
   #failure: Failure | null = null;
 
@@ -45,6 +60,7 @@ export class Session {
     token: string,
     environment: Environment,
     workers: number,
+    share: number,
     frame: MessagePort,
     ports: SessionPorts,
   ) {
@@ -57,7 +73,9 @@ export class Session {
       dial: ports.dial,
       random: ports.random,
       onState: (state) => this.#connection(state),
-      onFrame: (message, bytes) => this.#dispatcher.receive(message, bytes),
+      onFrame: (message, bytes) => this.#receive(message, bytes),
+      onReceived: (bytes) => this.statistics.countReceived(bytes),
+      onSent: (bytes) => this.statistics.countSent(bytes),
     });
     this.#dispatcher = new Dispatcher(
       {
@@ -72,9 +90,18 @@ export class Session {
       this.statistics,
     );
     this.#crew = new Crew(workers, this.#tellFrame, (worker) => this.#dispatcher.isBusy(worker), {
-      onLeft: (worker, reason) => this.#dispatcher.left(worker, reason),
-      onResult: (worker, bytes) => this.#dispatcher.result(worker, bytes),
-      onDone: (worker) => this.#dispatcher.done(worker),
+      onLeft: (worker, reason) => {
+        this.#dispatcher.left(worker, reason);
+        this.#finishIfDone();
+      },
+      onResult: (worker, bytes, raised) => {
+        if (raised) this.#raised = { traceback: raised };
+        this.#dispatcher.result(worker, bytes);
+      },
+      onDone: (worker, worked) => {
+        this.#dispatcher.done(worker, worked);
+        this.#finishIfDone();
+      },
       onReplaced: (failure) => {
         this.statistics.countReplaced();
         this.#incident = failure;
@@ -82,6 +109,7 @@ export class Session {
       onHalted: (failure) => this.#fail(failure),
       onChange: () => this.#staffed(),
     });
+    this.#crew.setPower(share);
     this.#supply = new Supply(fetching, this.#listenToFrame(), {
       tellFrame: this.#tellFrame,
       random: ports.random,
@@ -105,8 +133,30 @@ export class Session {
     this.#crew.resize(workers);
   }
 
+  setPower(share: number): void {
+    this.#crew.setPower(share);
+  }
+
+  /** Computes, pauses at once, or finishes what runs. */
+  setMode(mode: Mode): void {
+    const isNew = mode.state !== this.#mode.state;
+    this.#mode = mode;
+    if (!isNew) return;
+    this.#announce();
+    if (mode.state === 'computing') this.#dispatcher.open();
+    else this.#dispatcher.close();
+    if (mode.state === 'paused') this.#dispatcher.interrupt();
+    this.#finishIfDone();
+    this.#ports.onChange();
+  }
+
   retry(): void {
     this.#link.retry();
+  }
+
+  /** The device may have slept: finds out at once whether the connection still lives. */
+  wake(): void {
+    this.#link.check();
   }
 
   close(): void {
@@ -122,20 +172,42 @@ export class Session {
     if (this.#failure) return { state: 'failed', failure: this.#failure, tally };
     return {
       state: 'running',
+      mode: this.#mode,
       connection: this.#link.state,
+      rejoined: this.#rejoinedAfter(),
       download: this.#supply.download,
       wanted: this.#crew.size,
       workers: this.#crew.views.map((view) => this.#view(view)),
       work: this.#work(),
       tally,
+      raised: this.#raised,
       incident: this.#incident,
     };
   }
 
-  #view({ id, ready, leaving, step }: Crew['views'][number]): WorkerView {
+  #view({ id, ready, leaving, replaces, step }: Crew['views'][number]): WorkerView {
     const busy = this.#dispatcher.isBusy(id);
-    const state = leaving ? 'leaving' : !ready ? 'loading' : busy ? 'computing' : 'idle';
-    return { id, state, step };
+    if (leaving) return { id, state: 'leaving', step };
+    if (!ready) return { id, state: replaces ? 'replacing' : 'loading', step };
+    return { id, state: busy ? 'computing' : 'idle', step };
+  }
+
+  #rejoinedAfter(): number | null {
+    if (!this.#rejoined || Date.now() - this.#rejoined.at > REJOINED_MS) return null;
+    return this.#rejoined.seconds;
+  }
+
+  #finishIfDone(): void {
+    if (this.#mode.state === 'finishing' && this.#dispatcher.isIdle) this.#ports.onFinished();
+  }
+
+  #receive(message: FromCoordinator, bytes: ArrayBuffer): void {
+    if (message.type === 'progress') {
+      const { type: _, ...standing } = message;
+      return this.#ports.onStanding(standing);
+    }
+    this.#dispatcher.receive(message, bytes);
+    if (message.type === 'map') this.#ports.onMap();
   }
 
   #work(): Work {
@@ -153,12 +225,22 @@ export class Session {
       return this.#fail({ message: strings.refusals[code] ?? message, details: '' });
     }
     if (state.state === 'open') {
+      this.#rejoin();
       if (state.environment === this.#supply.equipped) this.#announce();
       else if (state.environment !== this.#provided.id) void this.#supply.renew();
     } else {
+      if (state.state === 'waiting' || state.state === 'ended') this.#lostAt ??= Date.now();
       this.#dispatcher.disconnected();
+      this.#finishIfDone();
     }
     this.#ports.onChange();
+  }
+
+  #rejoin(): void {
+    if (this.#lostAt === undefined) return;
+    const at = Date.now();
+    this.#rejoined = { at, seconds: (at - this.#lostAt) / 1000 };
+    this.#lostAt = undefined;
   }
 
   #staffed(): void {
@@ -171,7 +253,7 @@ export class Session {
   #announce(): void {
     const { state } = this.#link;
     if (state.state !== 'open' || state.environment !== this.#supply.equipped) return;
-    const capacity = this.#crew.available.length;
+    const capacity = this.#mode.state === 'computing' ? this.#crew.available.length : 0;
     // A connection begins with a capacity of 0.
     if (capacity === this.#announced) return;
     this.#announced = capacity;

@@ -1,12 +1,18 @@
 // What the I/O worker tells the page: everything that is shown, in one value that cannot contradict
 // itself. Plain data, because it crosses a thread.
+import type { JobFunction } from '../assets/job';
 import type { Connection } from '../link/connection';
 import type { Failure, StepName } from '../messages';
+import type { Mode } from './mode';
 
 /** What the owner asks of this device, known before anything but a page was downloaded. */
 export interface Ask {
   readonly title: string;
+  /** The owner's own words; may be empty. */
+  readonly description: string;
   readonly python: string;
+  /** What runs now; empty between maps, or while it is not known. */
+  readonly functions: readonly JobFunction[];
   /** Files of packages, such as "numpy-2.0.1-cp312-….whl". */
   readonly wheels: readonly string[];
   readonly bytes: number;
@@ -19,6 +25,17 @@ export type Lookup =
   | { readonly state: 'unavailable'; readonly message: string; readonly until: number }
   | { readonly state: 'refused'; readonly message: string };
 
+/** How the whole job stands, all devices together. */
+export interface Standing {
+  readonly devices: number;
+  readonly done: number;
+  readonly total?: number;
+  /** Items per second. */
+  readonly rate: number;
+  /** Seconds. */
+  readonly remaining?: number;
+}
+
 export type Download =
   | { readonly state: 'asking' }
   | { readonly state: 'loading'; readonly received: number; readonly total: number }
@@ -28,7 +45,7 @@ export type Download =
 
 export interface WorkerView {
   readonly id: number;
-  readonly state: 'loading' | 'idle' | 'computing' | 'leaving';
+  readonly state: 'loading' | 'replacing' | 'idle' | 'computing' | 'leaving';
   /** The step of its start, while it is loading. */
   readonly step: StepName;
 }
@@ -43,6 +60,11 @@ export interface Tally {
   readonly seconds: number;
   /** Items per second, now. */
   readonly rate: number;
+  /** Items per second during the last minute, as the coordinator counts them for everybody. */
+  readonly steadyRate: number;
+  /** Bytes that came over the network; what the browser had kept does not count. */
+  readonly received: number;
+  readonly sent: number;
   /** Items per second, one value for each of the last seconds, oldest first. */
   readonly history: readonly number[];
   /** Items for which the owner's function raised an error. */
@@ -51,16 +73,25 @@ export interface Tally {
   readonly replaced: number;
 }
 
+/** What the owner's function raised last, as Python writes it. */
+export interface Raised {
+  readonly traceback: string;
+}
+
 export type Activity =
   | { readonly state: 'stopped'; readonly tally: Tally | null }
   | {
       readonly state: 'running';
+      readonly mode: Mode;
       readonly connection: Connection;
+      /** Seconds that the connection was away, for a while after it came back. */
+      readonly rejoined: number | null;
       readonly download: Download;
       readonly wanted: number;
       readonly workers: readonly WorkerView[];
       readonly work: Work;
       readonly tally: Tally;
+      readonly raised: Raised | null;
       /** The last thing that went wrong and was dealt with. */
       readonly incident: Failure | null;
     }
@@ -68,10 +99,13 @@ export type Activity =
 
 export interface Snapshot {
   readonly lookup: Lookup;
+  /** Null while it is not known. */
+  readonly standing: Standing | null;
   readonly activity: Activity;
 }
 
 export const FIRST_SNAPSHOT: Snapshot = {
   lookup: { state: 'asking' },
+  standing: null,
   activity: { state: 'stopped', tally: null },
 };

@@ -3,6 +3,8 @@
 import type { Tally } from './snapshot';
 
 const WINDOW_S = 10;
+/** The coordinator's window, for comparisons with its rate. */
+const STEADY_WINDOW_S = 60;
 /** Five minutes are what the chart shows. */
 export const HISTORY_S = 300;
 
@@ -17,6 +19,8 @@ export class Statistics {
   #seconds = 0;
   #raised = 0;
   #replaced = 0;
+  #received = 0;
+  #sent = 0;
 
   /** @param now Returns milliseconds. */
   constructor(now: () => number = Date.now) {
@@ -30,9 +34,10 @@ export class Statistics {
     this.#buckets[last] = (this.#buckets[last] ?? 0) + count;
   }
 
-  countChunk(milliseconds: number): void {
+  /** @param worked Milliseconds of computing, rests left out. */
+  countChunk(worked: number): void {
     this.#chunks += 1;
-    this.#seconds += milliseconds / 1000;
+    this.#seconds += worked / 1000;
   }
 
   countRaised(count: number): void {
@@ -43,6 +48,14 @@ export class Statistics {
     this.#replaced += 1;
   }
 
+  countReceived(bytes: number): void {
+    this.#received += bytes;
+  }
+
+  countSent(bytes: number): void {
+    this.#sent += bytes;
+  }
+
   tally(): Tally {
     const history = this.#history();
     return {
@@ -50,10 +63,18 @@ export class Statistics {
       chunks: this.#chunks,
       seconds: this.#seconds,
       rate: history.at(-1) ?? 0,
+      steadyRate: this.#steadyRate(),
+      received: this.#received,
+      sent: this.#sent,
       history,
       raised: this.#raised,
       replaced: this.#replaced,
     };
+  }
+
+  #steadyRate(): number {
+    const window = this.#buckets.slice(-STEADY_WINDOW_S);
+    return window.reduce((sum, count) => sum + count, 0) / Math.max(1, window.length);
   }
 
   /** Returns, for each second kept, the mean rate of the window that ends with it. */

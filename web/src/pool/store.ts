@@ -1,6 +1,8 @@
 // What the page shows and can do, without React: the last snapshot, and the commands to the device.
 import type { FromDevice, ToDevice } from '../messages';
 import { openFrame } from '../sandbox/frame';
+import { type Choices, createChoices } from './choices';
+import type { Conditions, Wish } from './mode';
 import { FIRST_SNAPSHOT, type Snapshot } from './snapshot';
 
 /** What is used of a Worker. */
@@ -12,9 +14,12 @@ export interface DeviceWorker {
 export interface Store {
   readonly subscribe: (listener: () => void) => () => void;
   readonly snapshot: () => Snapshot;
-  start(workers: number): void;
-  resize(workers: number): void;
+  readonly choices: Choices;
+  observe(conditions: Conditions): void;
+  start(): void;
+  wish(wish: Wish): void;
   retry(): void;
+  /** Ends everything at once. */
   stop(): void;
 }
 
@@ -22,6 +27,7 @@ export function createStore(
   worker: DeviceWorker,
   token: string,
   origin: string,
+  storage: Pick<Storage, 'getItem' | 'setItem'>,
   open: typeof openFrame = openFrame,
 ): Store {
   const listeners = new Set<() => void>();
@@ -36,11 +42,15 @@ export function createStore(
   }
 
   worker.onmessage = ({ data }: MessageEvent<FromDevice>) => {
+    const wasRunning = current.activity.state === 'running';
     current = data.snapshot;
-    if (current.activity.state === 'failed') closeFrame();
+    if (wasRunning && current.activity.state !== 'running') closeFrame();
     for (const listener of listeners) listener();
   };
   tell({ type: 'open', token, origin });
+  const choices = createChoices(storage, ({ settings, workers }) =>
+    tell({ type: 'settings', settings, workers }),
+  );
 
   return {
     subscribe(listener) {
@@ -48,12 +58,17 @@ export function createStore(
       return () => listeners.delete(listener);
     },
     snapshot: () => current,
-    start(workers) {
+    choices,
+    observe(conditions) {
+      choices.observe(conditions);
+      tell({ type: 'conditions', conditions });
+    },
+    start() {
       closeFrame();
       frame = open();
-      tell({ type: 'start', workers, frame: frame.port }, [frame.port]);
+      tell({ type: 'start', frame: frame.port }, [frame.port]);
     },
-    resize: (workers) => tell({ type: 'resize', workers }),
+    wish: (wish) => tell({ type: 'wish', wish }),
     retry: () => tell({ type: 'retry' }),
     stop() {
       // The frame first: whatever the I/O worker is doing, the computing ends now.

@@ -14,6 +14,8 @@ import { scope } from './scope';
 
 /** Messages are read about this often, so that a cancelled chunk can end early. */
 const LISTEN_AFTER_MS = 50;
+/** The longest rest between two results: leases expire that are not heard of. */
+const LONGEST_REST_MS = 60_000;
 
 scope.onmessage = ({ data }) => {
   scope.onmessage = null;
@@ -36,24 +38,44 @@ async function start(boot: Boot): Promise<void> {
   tell(port, { type: 'ready' });
 }
 
+type Task = Exclude<ToCompute, { type: 'abandon' | 'power' }>;
+
 function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
-  const waiting: Exclude<ToCompute, { type: 'abandon' }>[] = [];
+  const waiting: Task[] = [];
   let busy = false;
   let abandoned = false;
+  let share = 1;
+  let wake = () => {};
 
   async function compute(): Promise<void> {
     abandoned = false;
     let listened = performance.now();
+    let worked = 0;
     while (!abandoned) {
+      const began = performance.now();
       const bytes = worker.step();
+      const spent = performance.now() - began;
+      worked += spent;
       if (bytes === undefined) break;
       const frame = taken(bytes);
-      tell(port, { type: 'result', frame }, [frame]);
-      if (performance.now() - listened < LISTEN_AFTER_MS) continue;
-      await otherMessages();
+      tell(port, { type: 'result', frame, raised: worker.raised() ?? null }, [frame]);
+      if (share < 1) await rest(spent * (1 / share - 1));
+      else if (performance.now() - listened >= LISTEN_AFTER_MS) await rest(0);
+      else continue;
       listened = performance.now();
     }
-    tell(port, { type: 'done', heap: pyodide._module.HEAPU8.length });
+    tell(port, { type: 'done', heap: pyodide._module.HEAPU8.length, worked });
+  }
+
+  /** Leaves the processor alone, and hears what has come meanwhile. */
+  function rest(wanted: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.min(wanted, LONGEST_REST_MS));
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   async function work(): Promise<void> {
@@ -71,8 +93,18 @@ function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
   }
 
   port.onmessage = ({ data }: MessageEvent<ToCompute>) => {
-    if (data.type === 'abandon') abandoned = true;
-    else waiting.push(data);
+    switch (data.type) {
+      case 'abandon':
+        abandoned = true;
+        wake();
+        break;
+      case 'power':
+        share = data.share;
+        wake();
+        break;
+      default:
+        waiting.push(data);
+    }
     work().catch((error: unknown) => tell(port, { type: 'broken', details: story(error) }));
   };
 }
@@ -88,10 +120,6 @@ function taken(bytes: PyBytes): ArrayBuffer {
   view.release();
   bytes.destroy();
   return copy.buffer;
-}
-
-function otherMessages(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 function tell(port: MessagePort, message: FromCompute, transfer: Transferable[] = []): void {
