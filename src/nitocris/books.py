@@ -46,7 +46,7 @@ class Books:
         """Leases that have, and that nobody else has been lent yet."""
         self.unjudged: dict[int, dict[int, Lease]] = {}
         """Leases of each map that started before anything was known about how long they take."""
-        self._next_lease = 1
+        self.next_lease = 1
 
     def resize(self, worker: Worker, capacity: int) -> None:
         """Notes how many chunks a worker, which may be new, computes at once."""
@@ -110,7 +110,7 @@ class Books:
         if chunk.state is ChunkState.QUEUED:
             chunk.become(ChunkState.LEASED)
         lease = Lease(
-            self._next_lease,
+            self.next_lease,
             worker,
             chunk,
             begin=chunk.next,
@@ -119,7 +119,7 @@ class Books:
             cost=cost,
             piecewise=chunk.piecewise,
         )
-        self._next_lease += 1
+        self.next_lease += 1
         self.leases[lease.id] = lease
         chunk.leases.append(lease)
         chunk.map.served += lease.weight

@@ -221,6 +221,8 @@ class Coordinator:
                 self._handle(ev.LeaseFailed(number, message.lease, message.reason))
             case protocol.Cancelled():
                 self._handle(ev.LeaseCancelled(number, message.lease))
+            case protocol.Returned():
+                self._handle(ev.LeaseReturned(number, message.lease))
             case protocol.Capacity():
                 self.announce(number, message.capacity, message.environment)
             case protocol.Ping():

@@ -141,6 +141,14 @@ class LeaseCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseReturned:
+    """A worker does not go on with a lease, which says nothing against it or the chunk."""
+
+    worker: int
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Nothing happened, but it is late enough for a lease to expire."""
 
@@ -158,6 +166,7 @@ Event: TypeAlias = (
     | LeaseFailed
     | ResultRejected
     | LeaseCancelled
+    | LeaseReturned
     | TimePassed
 )
 

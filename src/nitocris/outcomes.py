@@ -59,6 +59,7 @@ class Outcomes:
         if lease.started is None:
             self._books.overtake(lease)
         lease.next = stop
+        lease.worker.record.delivered()
         retried: list[Chunk] = []
         if stop > chunk.next:
             retried = self._accept(lease, first, event.values, event.failures)

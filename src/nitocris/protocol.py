@@ -18,7 +18,7 @@ from typing import TypeAlias, TypeVar
 
 from .errors import ProtocolError
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 MAX_HEADER_BYTES = 4 * 1024
 """Of a frame from a worker; ids and sizes need less than 200 bytes."""
@@ -101,6 +101,13 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """The worker will not finish the lease, and nobody is to blame."""
+
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Are you there?"""
 
@@ -177,7 +184,7 @@ class Pong:
     """The answer to a ping."""
 
 
-FromWorker: TypeAlias = Hello | Capacity | Result | Failed | Cancelled | Ping
+FromWorker: TypeAlias = Hello | Capacity | Result | Failed | Cancelled | Returned | Ping
 FromCoordinator: TypeAlias = Welcome | Refused | Environment | Map | Chunk | Cancel | Forget | Pong
 Message: TypeAlias = FromWorker | FromCoordinator
 _M = TypeVar("_M", bound=Message)
@@ -188,6 +195,7 @@ FROM_WORKER: Mapping[str, type[FromWorker]] = {
     "result": Result,
     "failed": Failed,
     "cancelled": Cancelled,
+    "returned": Returned,
     "ping": Ping,
 }
 FROM_COORDINATOR: Mapping[str, type[FromCoordinator]] = {

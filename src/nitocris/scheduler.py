@@ -69,6 +69,9 @@ class Scheduler:
             case ev.LeaseCancelled():
                 if worker := self._books.workers.get(event.worker):
                     self._books.free_place(worker, event.lease)
+            case ev.LeaseReturned():
+                if lease := self._lease_of(event.lease, event.worker):
+                    self._give_back(lease)
             case ev.TimePassed():
                 self._expire()
             case _:
@@ -135,10 +138,23 @@ class Scheduler:
         is_last = self._books.active <= {worker.id}
         if worker.resting or is_last or not worker.record.is_worse_than(everybody):
             return
+        self._rest(worker, "it failed again and again what others could compute")
+
+    def _give_back(self, lease: Lease) -> None:
+        """Queues a chunk again that its worker does not want to finish.
+
+        One that never does anything else gets a rest: each return costs a chunk on the wire.
+        """
+        worker = lease.worker
+        self._outcomes.close(lease)
+        worker.record.returned(lease.id, self._books.next_lease)
+        if worker.record.returns_too_much and not worker.resting:
+            self._rest(worker, "it gave everything back that it was lent")
+
+    def _rest(self, worker: Worker, reason: str) -> None:
         worker.resting = True
         self._recall(worker)
         self._books.mark_worker(worker)
-        reason = "it failed again and again what others could compute"
         seconds = worker.record.rest()
         if seconds is None:
             self._commands.append(ev.Dismiss(worker.id, reason))

@@ -82,6 +82,7 @@ def _join(simulation: Simulation, chance: random.Random) -> None:
         capacity=chance.choice([1, 1, 2, 4]),
         latency=chance.choice([0.0, 0.05, 0.3]),
         lies=0.0 if simulation.gentle else chance.choice([0.0, 0.0, 0.3]),
+        returns=chance.choice([0.0, 0.0, 0.2, 1.0]),
     )
 
 
@@ -89,7 +90,7 @@ def _trouble(simulation: Simulation, chance: random.Random) -> None:
     if not simulation.devices:
         return
     device = chance.choice(list(simulation.devices.values()))
-    kinds = ["leave", "leave", "slow", "pause", "cancel"]
+    kinds = ["leave", "leave", "slow", "pause", "give back", "cancel"]
     kinds += [] if simulation.gentle else ["hang", "jump"]
     match chance.choice(kinds):
         case "leave":
@@ -100,6 +101,10 @@ def _trouble(simulation: Simulation, chance: random.Random) -> None:
             device.speed /= 10
         case "pause":
             simulation.resize(device, 0)
+            simulation.after(chance.uniform(0, 20), partial(_resume, simulation, device))
+        case "give back":
+            simulation.resize(device, chance.randrange(device.places))
+            simulation.give_back(device)
             simulation.after(chance.uniform(0, 20), partial(_resume, simulation, device))
         case "jump":
             simulation.jumped += chance.choice([1, 30, 5000])

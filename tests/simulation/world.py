@@ -1,9 +1,10 @@
 """A world for the scheduler: devices, networks, owners and time, from one seed and always the same.
 
 Nothing waits: time is a heap of what happens next.  Devices compute items of known cost, answer
-about once a second, and may leave, hang, slow down, crash on poisonous items and lie; the network
-delays, loses, repeats and reorders; the owner's clock jumps.  Checked is what must hold in any
-case: each item is delivered once, all of them are, and the books agree after every event.
+about once a second, and may leave, hang, slow down, give chunks back, crash on poisonous items and
+lie; the network delays, loses, repeats and reorders; the owner's clock jumps.  Checked is what must
+hold in any case: each item is delivered once, all of them are, and the books agree after every
+event.
 """
 
 from __future__ import annotations
@@ -117,6 +118,8 @@ class Device:
     alive: bool = True
     lies: float = 0.0
     """The share of its messages that make no sense."""
+    returns: float = 0.0
+    """The share of its chunks that it gives back instead of an answer."""
     cancelled: set[int] = field(default_factory=set)
     last_arrival: float = 0.0
 
@@ -198,10 +201,18 @@ class Simulation:
         return number
 
     def join(
-        self, speed: float = 1.0, capacity: int = 1, latency: float = 0.0, lies: float = 0.0
+        self,
+        speed: float = 1.0,
+        capacity: int = 1,
+        latency: float = 0.0,
+        *,
+        lies: float = 0.0,
+        returns: float = 0.0,
     ) -> Device:
         """A device comes; its latency is that of each direction."""
-        device = Device(self._next_device, speed, capacity, latency, free=capacity, lies=lies)
+        device = Device(
+            self._next_device, speed, capacity, latency, free=capacity, lies=lies, returns=returns
+        )
         self._next_device += 1
         self.devices[device.id] = device
         self._handle(ev.WorkerJoined(device.id, capacity))
@@ -224,6 +235,11 @@ class Simulation:
     def resize(self, device: Device, capacity: int) -> None:
         """A device pauses, or goes on."""
         self._handle(ev.WorkerResized(device.id, capacity))
+
+    def give_back(self, device: Device) -> None:
+        """A device will not finish what it has."""
+        for job in list(device.jobs.values()):
+            self._return(device, job)
 
     def run(self, until: float = 1e9) -> float:
         """Lets time pass until all maps are over, and returns when that was.
@@ -346,6 +362,7 @@ class Simulation:
             ev.ResultRejected(device.id, lease, "no value of the codec"),
             ev.LeaseFailed(device.id, lease, "invented"),
             ev.LeaseCancelled(device.id, lease),
+            ev.LeaseReturned(device.id, lease),
             ev.WorkerResized(device.id, device.places),
         ]
         return self.random.choice(lies)
@@ -393,6 +410,9 @@ class Simulation:
     def _answer(self, device: Device, job: Job, first: int, last: int) -> None:
         if device.jobs.get(job.lend.lease) is not job or device.hung or not device.alive:
             return
+        if device.returns and self.random.random() < device.returns:
+            self._return(device, job)
+            return
         map_ = self.maps[job.lend.map]
         start = job.start
         failures = {}
@@ -424,6 +444,11 @@ class Simulation:
             return
         self._report(device, ev.LeaseCancelled(device.id, lease))
         if job:
+            self._over(device, job)
+
+    def _return(self, device: Device, job: Job) -> None:
+        if not device.hung:
+            self._report(device, ev.LeaseReturned(device.id, job.lend.lease))
             self._over(device, job)
 
     def _over(self, device: Device, job: Job) -> None:

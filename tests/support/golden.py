@@ -14,9 +14,9 @@ FOLDER = Path(__file__).parents[1] / "golden"
 
 BLOB = "ab" * 32
 FRAMES: dict[str, tuple[protocol.Message, bytes]] = {
-    "hello_browser": (protocol.Hello(2, "x" * 22, "browser", 0), b""),
+    "hello_browser": (protocol.Hello(3, "x" * 22, "browser", 0), b""),
     "hello_native": (
-        protocol.Hello(2, "x" * 22, "native", 4, python="3.11", name="Büro ☀"),
+        protocol.Hello(3, "x" * 22, "native", 4, python="3.11", name="Büro ☀"),
         b"",
     ),
     "capacity": (protocol.Capacity(3), b""),
@@ -26,8 +26,9 @@ FRAMES: dict[str, tuple[protocol.Message, bytes]] = {
     "result_raised": (protocol.Result(7, 10, 3, 2, False), b"\x01values and failures"),
     "failed": (protocol.Failed(7, "memory ran out"), b""),
     "cancelled": (protocol.Cancelled(7), b""),
+    "returned": (protocol.Returned(7), b""),
     "ping": (protocol.Ping(), b""),
-    "welcome": (protocol.Welcome(2, 12, "cd" * 32), b""),
+    "welcome": (protocol.Welcome(3, 12, "cd" * 32), b""),
     "refused": (protocol.Refused("token", "This link is not valid (any more)."), b""),
     "environment": (protocol.Environment("ef" * 32), b""),
     "map": (protocol.Map(1, (BLOB,)), b"function"),

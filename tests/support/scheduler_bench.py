@@ -78,6 +78,10 @@ class Bench:
         """Has the interpreter die that computes a lease."""
         return self.tell(ev.LeaseFailed(self.leases.pop(lease).worker, lease, reason))
 
+    def give_back(self, lease: int) -> list[ev.Command]:
+        """Has a worker return a lease unfinished."""
+        return self.tell(ev.LeaseReturned(self.leases.pop(lease).worker, lease))
+
     def leave(self, worker: int) -> list[ev.Command]:
         """Has a worker leave with all that it has."""
         self.leases = {each: lend for each, lend in self.leases.items() if lend.worker != worker}

@@ -115,6 +115,22 @@ async def test_the_owner_is_told_of_a_worker_that_rests(bench: Bench) -> None:
     ]
 
 
+async def test_what_a_device_returns_goes_to_another_one(bench: Bench) -> None:
+    """At once, and nobody is told to stop."""
+    pausing = bench.join()
+    bench.items = 1
+    await bench.start()
+    await settled(lambda: len(bench.devices[pausing].sent) == 2)
+    (chunk,) = bench.devices[pausing].take()
+    other = bench.join()
+
+    bench.coordinator.announce(pausing, 0)
+    await bench.coordinator.receive(pausing, protocol.encode(protocol.Returned(chunk.lease)))
+
+    assert [each.skip for each in bench.devices[other].take()] == [chunk.skip]
+    assert protocol.Cancel(chunk.lease) not in bench.devices[pausing].sent
+
+
 async def test_a_dismissed_worker_is_sent_away_and_the_owner_told(bench: Bench) -> None:
     """With the close code that tells it not to come back by itself."""
     number = bench.join()

@@ -8,7 +8,7 @@ import pytest
 
 from nitocris import events as ev
 from nitocris.errors import ItemTimeoutError, RemoteError, WorkerLostError
-from nitocris.health import MAX_RESTS, MAX_STRIKES, REST_SECONDS
+from nitocris.health import MAX_RESTS, MAX_RETURNS, MAX_STRIKES, REST_SECONDS
 from nitocris.outcomes import MAX_DEPARTURES, MAX_FAILURES
 from nitocris.records import ITEM_ALLOWANCE
 from tests.support.scheduler_bench import TIMEOUT, Bench, squares
@@ -341,3 +341,60 @@ class TestBadWorkers:
 
         assert bench.outcome[1] == ev.Finish(1)
         assert bench.scheduler._books.workers[1].record.failures == 0
+
+
+class TestAWorkerThatGivesEverythingBack:
+    """It is lent a chunk again and again, and computes nothing."""
+
+    @pytest.fixture
+    def bench(self) -> Bench:
+        bench = crew(2)
+        bench.start(1, 1000, chunk_size=1)
+        return bench
+
+    def give_back(self, bench: Bench, times: int) -> list[ev.Command]:
+        """Returns what becomes of worker 2 when it gives back all that it has, some times."""
+        commands: list[ev.Command] = []
+        for _ in range(times):
+            for lease in bench.leases_of(2):
+                if lease in bench.leases:  # else it was taken away
+                    commands += bench.give_back(lease)
+        return [each for each in commands if isinstance(each, ev.Rest | ev.Dismiss)]
+
+    def test_it_is_rested_and_dismissed_in_the_end(self, bench: Bench) -> None:
+        """Like one that fails everything."""
+        verdicts = self.give_back(bench, MAX_RETURNS)
+        assert verdicts == []
+        for seconds in (REST_SECONDS, 2 * REST_SECONDS):
+            verdicts += self.give_back(bench, 1)
+            assert bench.leases_of(2) == []
+            bench.answer(bench.leases_of(1)[0])
+            bench.pass_time(seconds)
+            verdicts += self.give_back(bench, MAX_RETURNS)
+        verdicts += self.give_back(bench, 1)
+
+        reason = "it gave everything back that it was lent"
+        assert verdicts == [
+            ev.Rest(2, REST_SECONDS, reason),
+            ev.Rest(2, 2 * REST_SECONDS, reason),
+            ev.Dismiss(2, reason),
+        ]
+
+    def test_one_result_makes_up_for_it(self, bench: Bench) -> None:
+        """A volunteer may pause as often as they like, if something is computed in between."""
+        verdicts: list[ev.Command] = []
+        for _ in range(4):
+            verdicts += self.give_back(bench, MAX_RETURNS)
+            bench.answer(bench.leases_of(2)[0])
+
+        assert verdicts == []
+
+    def test_all_that_it_has_at_one_time_counts_once(self, bench: Bench) -> None:
+        """A device of a hundred cores may pause as well."""
+        bench.join(3, capacity=100)
+        bench.tell(ev.WorkerResized(3, 0))
+
+        for lease in bench.leases_of(3):
+            bench.give_back(lease)
+
+        assert bench.of(ev.Rest) == []

@@ -97,6 +97,70 @@ def test_what_came_back_is_not_computed_again() -> None:
     assert bench.results[1] == squares(10)
 
 
+def test_what_is_given_back_is_first_in_line_without_what_was_answered() -> None:
+    """Whoever is free gets the rest at once, before anything that nobody had."""
+    bench = Bench()
+    bench.join(1)
+    bench.start(1, 30, chunk_size=10)
+    bench.answer(1, count=6)
+    bench.tell(ev.WorkerResized(1, 0))
+    bench.give_back(1)
+
+    (again,) = bench.of(ev.Lend, bench.join(2))[:1]
+    while bench.leases:
+        bench.answer(next(iter(bench.leases)))
+
+    assert (again.skip, again.stop, again.piecewise) == (6, 10, False)
+    assert bench.results[1] == squares(30)
+
+
+def test_a_lease_that_is_given_back_leaves_its_place_free() -> None:
+    """The worker is lent something else at once; it is not waited for."""
+    bench = Bench()
+    bench.join(1, capacity=2)
+    bench.start(1, 4, chunk_size=2)
+
+    commands = bench.give_back(1)
+
+    assert [lend.worker for lend in bench.of(ev.Lend, commands)] == [1]
+    assert bench.of(ev.Cancel, commands) == []
+
+
+def test_to_give_back_blames_neither_the_item_nor_the_worker() -> None:
+    """However many volunteers pause at an item, it is computed at last, by any of them."""
+    bench = Bench()
+    bench.start(1, 1)
+    for worker in range(1, 101):
+        bench.join(worker)
+        bench.tell(ev.WorkerResized(worker, 0))
+        bench.give_back(next(iter(bench.leases)))
+
+    bench.tell(ev.WorkerResized(1, 1))
+    bench.answer(next(iter(bench.leases)))
+
+    assert bench.results[1] == squares(1)
+    assert bench.of(ev.Rest) == []
+
+
+def test_a_second_lease_goes_on_when_the_first_is_given_back() -> None:
+    """The chunk is not queued again while another worker has it."""
+    bench = Bench()
+    bench.join(1)
+    bench.join(2)
+    bench.start(1, 2, chunk_size=1)
+    bench.now += 1
+    bench.answer(2)
+    bench.pass_time(10)
+    first, second = bench.leases
+
+    bench.tell(ev.WorkerResized(1, 0))
+    commands = bench.give_back(first)
+    bench.answer(second)
+
+    assert bench.of(ev.Lend, commands) == []
+    assert bench.results[1] == squares(2)
+
+
 def test_a_lease_expires_after_the_timeout_without_results() -> None:
     """A hung worker is told to stop and its chunk goes elsewhere."""
     bench = Bench()
@@ -255,6 +319,8 @@ def test_a_payload_is_released_when_all_that_was_cut_from_it_is_done() -> None:
         ev.LeaseFailed(1, 77, "unknown"),
         ev.ResultRejected(2, 1, "not mine"),
         ev.LeaseCancelled(1, 1),
+        ev.LeaseReturned(2, 1),
+        ev.LeaseReturned(1, 77),
         ev.InputEnded(77),
         ev.MapCancelled(77),
         ev.ItemCancelled(77, 0),
@@ -285,6 +351,7 @@ def test_a_late_duplicate_changes_nothing() -> None:
     bench.answer(1)
 
     commands = bench.tell(ev.ResultArrived(1, 1, 0, [0], True))
+    commands += bench.tell(ev.LeaseReturned(1, 1))
 
     assert commands == []
 

@@ -581,7 +581,7 @@ def test_a_frame_that_is_not_for_the_core_is_refused() -> None:
     bench = Bench(abs)
 
     with pytest.raises(ProtocolError, match="Welcome"):
-        bench.core.receive(protocol.encode(protocol.Welcome(2, 1, "")))
+        bench.core.receive(protocol.encode(protocol.Welcome(3, 1, "")))
 
 
 def test_there_is_nothing_to_do_before_a_chunk() -> None:

@@ -4,7 +4,7 @@ import { decodeFrame } from '../src/link/frames';
 import { strings } from '../src/strings';
 import { FakeSocket, frameOf } from './fakes';
 
-const WELCOME = { type: 'welcome', protocol: 2, worker: 7, environment: 'e1' };
+const WELCOME = { type: 'welcome', protocol: 3, worker: 7, environment: 'e1' };
 
 function setUp() {
   const sockets: FakeSocket[] = [];
@@ -57,7 +57,7 @@ describe('a connection', () => {
     last().opens();
 
     const token = 't'.repeat(22);
-    const hello = { type: 'hello', protocol: 2, token, kind: 'browser', capacity: 0 };
+    const hello = { type: 'hello', protocol: 3, token, kind: 'browser', capacity: 0 };
     expect(last().sent.map((frame) => decodeFrame(frame).header)).toEqual([hello]);
   });
 

@@ -35,6 +35,7 @@ const FROM_PAGE = [
   'result_raised',
   'failed',
   'cancelled',
+  'returned',
   'ping',
 ];
 const INWARDS = new Set(['welcome', 'refused', 'environment', 'map', 'chunk', 'cancel', 'forget']);
@@ -108,7 +109,7 @@ describe('frames that are none', () => {
   });
 
   it('lets nothing but results out of a compute worker', () => {
-    expect(() => resultHeader({ type: 'hello', protocol: 2, token: 'x' })).toThrow(FrameError);
+    expect(() => resultHeader({ type: 'hello', protocol: 3, token: 'x' })).toThrow(FrameError);
     const header = { type: 'result', lease: 1, offset: 0, count: 2, raised: 1, final: true };
     expect(resultHeader({ ...header, more: 'secrets' })).toEqual(header);
   });

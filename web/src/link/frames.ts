@@ -4,7 +4,7 @@
 //
 // This side reads headers only; what a payload holds is between the two Pythons.
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 /** The largest payload that a coordinator takes as a result. */
 export const MAX_RESULT_BYTES = 64 * 1024 * 1024;
 export const MAX_REASON_LENGTH = 500;
@@ -46,6 +46,7 @@ export type FromWorker =
     }
   | { readonly type: 'failed'; readonly lease: number; readonly reason: string }
   | { readonly type: 'cancelled'; readonly lease: number }
+  | { readonly type: 'returned'; readonly lease: number }
   | { readonly type: 'ping' };
 
 export type Chunk = Extract<FromCoordinator, { type: 'chunk' }>;
