@@ -8,6 +8,7 @@ import { Facts, FoldedFacts, Offer } from './components/Offer';
 import { RunningBody, RunningHead } from './components/Running';
 import { Settings } from './components/Settings';
 import { Thanks } from './components/Thanks';
+import { Workers } from './components/Workers';
 import type { Token } from './link/token';
 import type { Snapshot } from './pool/snapshot';
 import type { Store } from './pool/store';
@@ -41,13 +42,29 @@ export function App({ token, store }: Props) {
 function Page({ store }: { readonly store: Store }) {
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot);
   const choice = useSyncExternalStore(store.choices.subscribe, store.choices.current);
-  const { lookup, activity, standing } = snapshot;
+  const { lookup, activity } = snapshot;
   const ask = lookup.state === 'known' ? lookup.ask : null;
   const running = activity.state === 'running';
   const settings = <Settings choice={choice} onChange={store.choices.change} />;
 
   return (
-    <Layout connection={running ? activity.connection.state : undefined}>
+    <Layout
+      connection={running ? activity.connection.state : undefined}
+      aside={
+        running ? (
+          <>
+            <Workers workers={activity.workers} />
+            <details className="folded">
+              <summary>{strings.settings.heading}</summary>
+              {settings}
+            </details>
+            {ask && <FoldedFacts ask={ask} choice={choice} />}
+          </>
+        ) : (
+          ask && <Facts ask={ask} choice={choice} />
+        )
+      }
+    >
       <Head snapshot={snapshot} onRetry={store.retry} />
       <Controls
         verbs={verbsFor(activity)}
@@ -55,20 +72,7 @@ function Page({ store }: { readonly store: Store }) {
         again={activity.state === 'failed' || (activity.state === 'stopped' && !!activity.tally)}
         onVerb={(verb) => perform(verb, store)}
       />
-      {running ? (
-        <RunningBody activity={activity}>
-          <details className="folded">
-            <summary>{strings.settings.heading}</summary>
-            {settings}
-          </details>
-          {ask && <FoldedFacts ask={ask} choice={choice} />}
-        </RunningBody>
-      ) : (
-        <>
-          {settings}
-          {ask && <Facts ask={ask} choice={choice} />}
-        </>
-      )}
+      {running ? <RunningBody activity={activity} /> : settings}
     </Layout>
   );
 }

@@ -13,6 +13,13 @@ function megabytes(bytes: number): string {
   return `${short.format(bytes / 1e6)} MB`;
 }
 
+/** In the unit that needs the fewest digits. */
+function bytes(count: number): string {
+  if (count < 1e3) return counted(count, 'byte', 'bytes');
+  if (count < 1e6) return `${short.format(count / 1e3)} kB`;
+  return count < 1e9 ? megabytes(count) : `${short.format(count / 1e9)} GB`;
+}
+
 /** "numpy" of "numpy-2.0.1-cp312-cp312-….whl". */
 function packageName(wheel: string): string {
   return (wheel.split('-', 1)[0] ?? wheel).replaceAll('_', '-');
@@ -29,7 +36,8 @@ function spent(seconds: number): string {
 function remaining(seconds: number): string {
   if (seconds < 60) return 'less than a minute left';
   if (seconds < 3600) return `about ${counted(Math.round(seconds / 60), 'minute', 'minutes')} left`;
-  if (seconds < 48 * 3600) return `about ${counted(Math.round(seconds / 3600), 'hour', 'hours')} left`;
+  if (seconds < 48 * 3600)
+    return `about ${counted(Math.round(seconds / 3600), 'hour', 'hours')} left`;
   return `about ${counted(Math.round(seconds / 86400), 'day', 'days')} left`;
 }
 
@@ -69,7 +77,7 @@ export const strings = {
     heading: (title: string) => `Help compute ${title}`,
     headingUnknown: 'Help with a computation',
     lead: 'Whoever sent you this link has a long computation to do. Lend it some of this device’s power: press Start and leave this page open.',
-    promise: 'Nothing is installed. It runs in a sandbox without network, and you can stop at any time.',
+    promises: ['Nothing to install', 'A sandbox without network', 'Stop at any time'],
     facts: {
       work: 'What runs',
       workText: (names: readonly string[]) =>
@@ -192,7 +200,7 @@ export const strings = {
       share > 0 && share < 0.01
         ? 'less than 1 % of the speed is yours'
         : `${whole.format(100 * share)} % of the speed is yours`,
-    begun: 'Nothing is being computed at the moment.',
+    nothing: 'Nothing is being computed at the moment.',
   },
 
   tally: {
@@ -205,8 +213,8 @@ export const strings = {
     spent,
     spentUnit: 'of computing',
     traffic: (received: number, sent: number) => ({
-      value: megabytes(received),
-      unit: `downloaded, ${megabytes(sent)} sent`,
+      value: bytes(received),
+      unit: `downloaded, ${bytes(sent)} sent`,
     }),
     chart: (rate: number) =>
       `Items per second during the last five minutes; now ${short.format(rate)}.`,

@@ -1,6 +1,7 @@
 // Which of the strings fits a state: what the components show, decided without React.
-import type { Activity, Raised, Standing, Tally, WorkerView } from './pool/snapshot';
+
 import type { Pause } from './pool/mode';
+import type { Activity, Raised, Standing, Tally, WorkerView } from './pool/snapshot';
 import { strings } from './strings';
 
 export type Running = Extract<Activity, { state: 'running' }>;
@@ -54,10 +55,9 @@ export function awayText({ connection }: Running, now: number): string | undefin
 /** How the whole job stands: parts of one line. */
 export function standingWords(standing: Standing, tally?: Tally): readonly string[] {
   const { done, total, remaining, rate, devices } = standing;
-  const isUnderWay = total !== undefined || done > 0;
   return [
-    isUnderWay ? strings.standing.done(done, total) : strings.standing.begun,
-    ...(isUnderWay && remaining !== undefined ? [strings.standing.remaining(remaining)] : []),
+    total === 0 ? strings.standing.nothing : strings.standing.done(done, total),
+    ...(remaining === undefined ? [] : [strings.standing.remaining(remaining)]),
     strings.standing.devices(devices),
     ...(tally && rate > 0 ? [strings.standing.share(Math.min(1, tally.steadyRate / rate))] : []),
   ];

@@ -1,5 +1,11 @@
 import { beforeEach, describe, expect, it, test, vi } from 'vitest';
-import { backoff, type Connection, CoordinatorLink, QUIET_MS } from '../src/link/connection';
+import {
+  backoff,
+  CHECK_MS,
+  type Connection,
+  CoordinatorLink,
+  QUIET_MS,
+} from '../src/link/connection';
 import { decodeFrame } from '../src/link/frames';
 import { strings } from '../src/strings';
 import { FakeSocket, frameOf } from './fakes';
@@ -10,6 +16,7 @@ function setUp() {
   const sockets: FakeSocket[] = [];
   const states: Connection[] = [];
   const heard: unknown[] = [];
+  const traffic = { received: 0, sent: 0 };
   const link = new CoordinatorLink('t'.repeat(22), {
     dial: () => {
       const socket = new FakeSocket();
@@ -19,6 +26,8 @@ function setUp() {
     random: () => 1,
     onState: (state) => states.push(state),
     onFrame: (message) => heard.push(message),
+    onReceived: (bytes) => (traffic.received += bytes),
+    onSent: (bytes) => (traffic.sent += bytes),
   });
   const last = () => {
     const socket = sockets.at(-1);
@@ -29,7 +38,7 @@ function setUp() {
     last().opens();
     last().receives(frameOf(WELCOME));
   };
-  return { link, sockets, states, heard, last, welcome };
+  return { link, sockets, states, heard, traffic, last, welcome };
 }
 
 beforeEach(() => {
@@ -226,5 +235,54 @@ describe('a connection', () => {
 
     expect(link.state.state).toBe('idle');
     expect(sockets).toHaveLength(1);
+  });
+
+  it('finds out soon after a sleep that it is dead', () => {
+    const { link, sockets, welcome } = setUp();
+    link.open();
+    welcome();
+
+    link.check();
+    vi.advanceTimersByTime(CHECK_MS);
+
+    expect(link.state).toMatchObject({ state: 'waiting', attempt: 1 });
+    vi.advanceTimersByTime(500);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it('stays when it lives after a sleep', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+
+    link.check();
+    last().receives(frameOf({ type: 'pong' }));
+    vi.advanceTimersByTime(CHECK_MS);
+
+    expect(link.state.state).toBe('open');
+  });
+
+  it('waits no longer when it is checked while it is away', () => {
+    const { link, sockets, last, welcome } = setUp();
+    link.open();
+    welcome();
+    last().closes(1006);
+
+    link.check();
+
+    expect(sockets).toHaveLength(2);
+  });
+
+  it('tells the bytes of every frame', () => {
+    const { link, traffic, last, welcome } = setUp();
+    link.open();
+    welcome();
+    const before = { ...traffic };
+
+    link.send({ type: 'ping' });
+    last().receives(frameOf({ type: 'pong' }));
+
+    expect(traffic.sent - before.sent).toBe(last().sent.at(-1)?.byteLength);
+    expect(traffic.received - before.received).toBe(frameOf({ type: 'pong' }).byteLength);
   });
 });

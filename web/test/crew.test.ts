@@ -133,9 +133,10 @@ describe('the crew', () => {
     crew.equip(RECIPE);
     say(1, { type: 'ready' });
 
-    say(1, { type: 'done', heap: HEAP_LIMIT_BYTES + 1 });
+    say(1, { type: 'done', heap: HEAP_LIMIT_BYTES + 1, worked: 5 });
 
-    expect(hooks.onDone).toHaveBeenCalledWith(1);
+    expect(hooks.onDone).toHaveBeenCalledWith(1, 5);
+    expect(hooks.onLeft).toHaveBeenCalledWith(1, null);
     expect(ids('spawn')).toEqual([1, 2]);
     expect(hooks.onReplaced).not.toHaveBeenCalled();
   });
@@ -150,7 +151,7 @@ describe('the crew', () => {
     expect(ids('terminate')).toEqual([2]);
     expect(crew.available).toEqual([3]);
     busy.delete(1);
-    say(1, { type: 'done', heap: 0 });
+    say(1, { type: 'done', heap: 0, worked: 5 });
 
     expect(ids('terminate')).toEqual([2, 1]);
     expect(ids('spawn')).toEqual([1, 2, 3]);
@@ -179,5 +180,30 @@ describe('the crew', () => {
 
     expect(ports[0]?.posted).toEqual([{ type: 'install', packages }]);
     expect(ids('terminate')).toEqual([]);
+  });
+
+  it('has every worker compute for the chosen share of its time, later ones as well', () => {
+    const { crew, say, ports } = setUp(1);
+    crew.equip(RECIPE);
+    say(1, { type: 'ready' });
+
+    crew.setPower(0.25);
+    crew.setPower(0.25);
+    crew.resize(2);
+    say(2, { type: 'ready' });
+
+    const power = { type: 'power', share: 0.25 };
+    expect(ports.map(({ posted }) => posted)).toEqual([[power], [power]]);
+  });
+
+  it('tells a successor from a newcomer', () => {
+    const { crew, say } = setUp(1);
+    crew.equip(RECIPE);
+    say(1, { type: 'ready' });
+
+    say(1, { type: 'broken', details: 'fatal error' });
+    crew.resize(2);
+
+    expect(crew.views.map(({ replaces }) => replaces)).toEqual([true, false]);
   });
 });

@@ -68,7 +68,7 @@ describe('the dispatcher', () => {
     const { dispatcher, introduce, chunk, kinds } = setUp([1]);
     await introduce();
     await chunk(10);
-    dispatcher.done(1);
+    dispatcher.done(1, 100);
 
     await chunk(11);
 
@@ -94,7 +94,7 @@ describe('the dispatcher', () => {
     for (const lease of [10, 11, 12]) await chunk(lease);
     expect([kinds(1).length, kinds(2).length]).toEqual([2, 2]);
 
-    dispatcher.done(2);
+    dispatcher.done(2, 100);
 
     expect(kinds(2)).toEqual(['inform', 'compute', 'compute']);
   });
@@ -106,7 +106,7 @@ describe('the dispatcher', () => {
 
     dispatcher.result(1, result(10, { count: 3, final: false }));
     dispatcher.result(1, result(10, { offset: 5, count: 1 }));
-    dispatcher.done(1);
+    dispatcher.done(1, 100);
 
     expect(forwarded).toHaveLength(2);
     expect(statistics.tally()).toMatchObject({ items: 4, chunks: 1, raised: 0 });
@@ -146,7 +146,7 @@ describe('the dispatcher', () => {
     await introduce();
     for (const lease of [10, 11, 12, 13, 14, 15]) await chunk(lease);
 
-    for (const worker of [2, 1, 1, 2]) dispatcher.done(worker);
+    for (const worker of [2, 1, 1, 2]) dispatcher.done(worker, 100);
 
     expect([started(1), started(2)]).toEqual([
       [10, 13, 14],
@@ -165,12 +165,12 @@ describe('the dispatcher', () => {
     await chunk(11, 1, ['b11']);
     await chunk(12);
     await chunk(13);
-    dispatcher.done(1);
+    dispatcher.done(1, 100);
 
     arrive([new ArrayBuffer(1)]);
     await vi.advanceTimersByTimeAsync(0);
-    dispatcher.done(1);
-    dispatcher.done(1);
+    dispatcher.done(1, 100);
+    dispatcher.done(1, 100);
 
     expect(started(1)).toEqual([10, 12, 11, 13]);
   });
@@ -182,8 +182,8 @@ describe('the dispatcher', () => {
 
     leave(1);
     expect(sent).toMatchObject([{ type: 'failed', lease: 10 }]);
-    dispatcher.done(2);
-    dispatcher.done(2);
+    dispatcher.done(2, 100);
+    dispatcher.done(2, 100);
 
     expect(sent).toHaveLength(1);
     expect(started(2)).toEqual([11, 12, 13]);
@@ -223,7 +223,7 @@ describe('the dispatcher', () => {
     await chunk(11);
 
     await receive({ type: 'cancel', lease: 11 });
-    dispatcher.done(1);
+    dispatcher.done(1, 100);
 
     expect(kinds(1)).toEqual(['inform', 'compute']);
     expect(sent).toEqual([{ type: 'cancelled', lease: 11 }]);
@@ -238,7 +238,7 @@ describe('the dispatcher', () => {
 
     await receive({ type: 'cancel', lease: 10 });
     dispatcher.result(1, result(10));
-    dispatcher.done(1);
+    dispatcher.done(1, 100);
     vi.advanceTimersByTime(GRACE_MS);
 
     expect(kinds(1)).toEqual(['inform', 'compute', 'abandon']);
@@ -274,7 +274,7 @@ describe('the dispatcher', () => {
     await receive({ type: 'cancel', lease: 10 });
 
     dispatcher.disconnected();
-    dispatcher.done(1);
+    dispatcher.done(1, 100);
 
     expect(sent).toEqual([]);
   });
@@ -286,7 +286,7 @@ describe('the dispatcher', () => {
     await chunk(11);
 
     await receive({ type: 'forget', map: 1 });
-    dispatcher.done(1);
+    dispatcher.done(1, 100);
 
     expect(kinds(1)).toEqual(['inform', 'compute', 'abandon', 'inform']);
     expect(dispatcher.hasMap).toBe(false);
@@ -300,7 +300,7 @@ describe('the dispatcher', () => {
 
     dispatcher.disconnected();
     dispatcher.result(1, result(10));
-    dispatcher.done(1);
+    dispatcher.done(1, 100);
 
     expect(forwarded).toEqual([]);
     expect(kinds(1)).toEqual(['inform', 'compute', 'abandon']);
@@ -342,5 +342,100 @@ describe('the dispatcher', () => {
     await chunk(10, 5);
 
     expect(sent).toMatchObject([{ type: 'failed', lease: 10 }]);
+  });
+
+  it('gives back what is queued and what comes when it closes, and lets the rest finish', async () => {
+    const { dispatcher, introduce, chunk, result, sent, forwarded, kinds } = setUp([1]);
+    await introduce();
+    await chunk(10);
+    await chunk(11);
+
+    dispatcher.close();
+    await chunk(12);
+    expect(dispatcher.isIdle).toBe(false);
+    dispatcher.result(1, result(10));
+    dispatcher.done(1, 100);
+
+    expect(sent).toEqual([
+      { type: 'returned', lease: 11 },
+      { type: 'returned', lease: 12 },
+    ]);
+    expect(forwarded).toHaveLength(1);
+    expect(kinds(1)).toEqual(['inform', 'compute']);
+    expect(dispatcher.isIdle).toBe(true);
+    dispatcher.open();
+    await chunk(13);
+    expect(kinds(1)).toEqual(['inform', 'compute', 'compute']);
+  });
+
+  it('gives back what runs when it is interrupted, after what is still answered', async () => {
+    const { dispatcher, introduce, chunk, result, sent, forwarded, kinds } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.interrupt();
+    dispatcher.result(1, result(10, { count: 2, final: false }));
+    dispatcher.done(1, 100);
+
+    expect(kinds(1)).toEqual(['inform', 'compute', 'abandon']);
+    expect(forwarded).toHaveLength(1);
+    expect(sent).toEqual([{ type: 'returned', lease: 10 }]);
+  });
+
+  it('does not give back what was answered meanwhile', async () => {
+    const { dispatcher, introduce, chunk, result, sent } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.interrupt();
+    dispatcher.result(1, result(10));
+    dispatcher.done(1, 100);
+
+    expect(sent).toEqual([]);
+  });
+
+  it('ends a worker that goes on after an interruption, and blames nobody', async () => {
+    const { dispatcher, introduce, chunk, sent, replaced } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.interrupt();
+    vi.advanceTimersByTime(GRACE_MS);
+
+    expect(replaced).toEqual([1]);
+    expect(sent).toEqual([{ type: 'returned', lease: 10 }]);
+  });
+
+  it('says once that a lease is cancelled which it was about to give back', async () => {
+    const { dispatcher, introduce, chunk, receive, sent } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.interrupt();
+    await receive({ type: 'cancel', lease: 10 });
+    dispatcher.done(1, 100);
+
+    expect(sent).toEqual([{ type: 'cancelled', lease: 10 }]);
+  });
+
+  it('gives back the chunk of a worker that ended for no fault', async () => {
+    const { dispatcher, introduce, chunk, sent } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.left(1, null);
+
+    expect(sent).toEqual([{ type: 'returned', lease: 10 }]);
+  });
+
+  it('counts as computing what the worker says, not the rests between', async () => {
+    const { dispatcher, statistics, introduce, chunk } = setUp([1]);
+    await introduce();
+    await chunk(10);
+    vi.advanceTimersByTime(60_000);
+
+    dispatcher.done(1, 1_500);
+
+    expect(statistics.tally()).toMatchObject({ chunks: 1, seconds: 1.5 });
   });
 });

@@ -2,38 +2,22 @@ import { act, cleanup, fireEvent, render, screen } from '@testing-library/react'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { App } from '../src/App';
 import type { ToDevice } from '../src/messages';
-import type { Activity, Snapshot, Tally } from '../src/pool/snapshot';
+import type { Snapshot } from '../src/pool/snapshot';
 import { createStore, type DeviceWorker } from '../src/pool/store';
 import { strings } from '../src/strings';
+import { ASK, RUNNING, running, STANDING, TALLY } from './samples';
 
 // happy-dom has no canvas, and a chart that fails is a case of its own.
 const chart = vi.hoisted(() => vi.fn<() => null>());
 vi.mock('../src/components/Chart', () => ({ default: chart }));
-
-const ASK = { title: 'squares.py', python: '3.12', wheels: ['numpy-2.0.1-x.whl'], bytes: 21e6 };
-const TALLY: Tally = {
-  ...{ items: 1234, chunks: 9, seconds: 61, rate: 2, history: [1, 2], raised: 0, replaced: 0 },
-};
-const RUNNING: Extract<Activity, { state: 'running' }> = {
-  state: 'running',
-  connection: { state: 'open', worker: 1, environment: 'e' },
-  download: { state: 'done' },
-  wanted: 2,
-  workers: [
-    { id: 4, state: 'computing', step: 'confinement' },
-    { id: 5, state: 'loading', step: 'interpreter' },
-  ],
-  work: 'under way',
-  tally: TALLY,
-  incident: null,
-};
 
 /** The page on a device that is held in hand: what it is told, and what it tells. */
 async function setUp(first?: Partial<Snapshot>) {
   const told: ToDevice[] = [];
   const worker: DeviceWorker = { onmessage: null, postMessage: (message) => told.push(message) };
   const frame = { port: new MessageChannel().port1, close: vi.fn() };
-  const store = createStore(worker, 'token', 'http://here', () => frame);
+  const storage = { getItem: () => null, setItem: vi.fn() };
+  const store = createStore(worker, 'token', 'http://here', storage, () => frame);
   await act(async () => {
     render(<App token="present" store={store} />);
   });
@@ -41,11 +25,12 @@ async function setUp(first?: Partial<Snapshot>) {
     act(async () => {
       const lookup = { state: 'known', ask: ASK } as const;
       const activity = { state: 'stopped', tally: null } as const;
-      const data = { type: 'snapshot', snapshot: { lookup, activity, ...snapshot } };
+      const standing = null;
+      const data = { type: 'snapshot', snapshot: { lookup, standing, activity, ...snapshot } };
       worker.onmessage?.(new MessageEvent('message', { data }));
     });
   if (first) await show(first);
-  return { told, show, frame };
+  return { told, show, frame, storage };
 }
 
 const button = (name: string) => screen.getByRole('button', { name });
@@ -75,15 +60,88 @@ describe('the page', () => {
     expect(button('Start')).toHaveProperty('disabled', false);
   });
 
-  it('starts and stops; stopping closes the frame first', async () => {
+  it('shows the owner’s words, the code that will run, and how the job stands', async () => {
+    const ask = { ...ASK, description: 'For my thesis.' };
+    await setUp({ lookup: { state: 'known', ask }, standing: STANDING });
+
+    expect(screen.getByText('For my thesis.')).toBeDefined();
+    const code = screen.getByText(/return x \* x/);
+    expect(code.closest('details')).toHaveProperty('open', false);
+    expect(screen.getByText('40 % of 1,000 items')).toBeDefined();
+    expect(screen.getByRole('progressbar').getAttribute('value')).toBe('400');
+  });
+
+  it('says what browser is needed where there is no WebAssembly', () => {
+    render(<App token="present" store={null} />);
+
+    expect(screen.getByText(strings.trouble.old)).toBeDefined();
+    expect(screen.queryByRole('button')).toBeNull();
+  });
+
+  it('starts, pauses, goes on, finishes; stopping closes the frame first', async () => {
     const { told, show, frame } = await setUp({});
 
     fireEvent.click(button('Start'));
     await show({ activity: RUNNING });
-    fireEvent.click(button('Stop'));
+    fireEvent.click(button('Pause'));
+    const pause = { reason: 'wish' } as const;
+    await show({ activity: running({ mode: { state: 'paused', pause } }) });
+    expect(screen.getByTestId('pause').textContent).toBe(strings.pauses.wish);
+    fireEvent.click(button('Resume'));
+    await show({ activity: RUNNING });
+    fireEvent.click(button('Finish'));
+    await show({ activity: running({ mode: { state: 'finishing' } }) });
+    fireEvent.click(button('Stop now'));
 
-    expect(told.map(({ type }) => type)).toEqual(['open', 'start', 'stop']);
+    const commands = told.map((each) => (each.type === 'wish' ? each.wish : each.type));
+    expect(commands).toEqual(['open', 'settings', 'start', 'pause', 'compute', 'finish', 'stop']);
     expect(frame.close).toHaveBeenCalledOnce();
+  });
+
+  it('closes the frame when the device has finished, and thanks', async () => {
+    const { show, frame } = await setUp({});
+    fireEvent.click(button('Start'));
+    await show({ activity: RUNNING });
+
+    await show({ activity: { state: 'stopped', tally: TALLY } });
+
+    expect(frame.close).toHaveBeenCalledOnce();
+    expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Thank you!');
+    expect(screen.getByText(/1,234 items in 1 minute/)).toBeDefined();
+    expect(button('Start again')).toHaveProperty('disabled', false);
+  });
+
+  it('does not take the second click on Start for one on Pause', async () => {
+    const { told, show } = await setUp({});
+    fireEvent.click(button('Start'), { detail: 1 });
+    await show({ activity: RUNNING });
+
+    fireEvent.click(button('Pause'), { detail: 2 });
+
+    expect(told.at(-1)?.type).toBe('start');
+  });
+
+  it('tells the device every choice, and keeps it', async () => {
+    const { told, storage } = await setUp({});
+
+    fireEvent.click(screen.getByRole('radio', { name: 'Gentle' }));
+    fireEvent.click(screen.getByRole('checkbox', { name: 'Only at certain hours' }));
+    fireEvent.change(screen.getByLabelText('from'), { target: { value: '21:30' } });
+
+    expect(told.at(-1)).toMatchObject({
+      type: 'settings',
+      settings: { power: 'gentle', hours: { from: 21 * 60 + 30, to: 7 * 60 } },
+    });
+    expect(JSON.parse(storage.setItem.mock.lastCall?.[1])).toMatchObject({ power: 'gentle' });
+    expect(screen.getByText(/25 % of the time/)).toBeDefined();
+  });
+
+  it('shows what the function raised in words, with the traceback folded', async () => {
+    const traceback = 'Traceback (most recent call last):\n  …\nValueError: no root\n';
+    await setUp({ activity: running({ tally: { ...TALLY, raised: 2 }, raised: { traceback } }) });
+
+    expect(screen.getByText(/raised an error 2 times, last: ValueError: no root\./)).toBeDefined();
+    expect(screen.getByText(/Traceback/).closest('details')).toHaveProperty('open', false);
   });
 
   it('shows what is done, by whom, and how the connection is', async () => {
@@ -93,10 +151,9 @@ describe('the page', () => {
     expect(screen.getByTestId('connection-state').textContent).toBe('Connected');
     const states = screen.getAllByTestId('worker-state').map(({ textContent }) => textContent);
     expect(states).toEqual(['computing', 'starting Python']);
-    expect(document.title).toBe('1,234 done · Nitocris');
   });
 
-  it('keeps its Stop button when the chart fails', async () => {
+  it('keeps its buttons when the chart fails', async () => {
     vi.spyOn(console, 'error').mockImplementation(() => {});
     chart.mockImplementation(() => {
       throw new RangeError('invalid language tag: C');
@@ -104,7 +161,7 @@ describe('the page', () => {
 
     await setUp({ activity: RUNNING });
 
-    expect(button('Stop')).toBeDefined();
+    expect(button('Finish')).toBeDefined();
     expect(screen.queryByText(strings.tally.chartTitle)).toBeNull();
     expect(screen.getByTestId('items-done').textContent).toBe('1,234');
   });
@@ -116,7 +173,8 @@ describe('the page', () => {
   });
 
   it('counts down to the next attempt, and can be told not to wait', async () => {
-    const connection = { state: 'waiting', attempt: 3, until: Date.now() + 2_900 } as const;
+    const until = Date.now() + 2_900;
+    const connection = { state: 'waiting', attempt: 3, until, reason: 'lost' } as const;
     const { told } = await setUp({ activity: { ...RUNNING, connection } });
 
     fireEvent.click(button('Try now'));

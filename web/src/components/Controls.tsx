@@ -12,13 +12,16 @@ interface Props {
   readonly onVerb: (verb: Verb) => void;
 }
 
+/** A place keeps its button, so that the focus stays there when the verb changes. */
+const PLACES = ['first', 'second'] as const;
+
 /** The verbs, always in the same place. */
 export function Controls({ verbs, ready, again, onVerb }: Props) {
   return (
     <div className="controls">
       {verbs.map((verb, position) => (
         <VerbButton
-          key={position}
+          key={PLACES[position]}
           verb={verb}
           kind={position === 0 && (verb === 'start' || verb === 'resume') ? 'main' : 'plain'}
           label={verb === 'start' && again ? strings.controls.startAgain : strings.controls[verb]}
@@ -50,7 +53,8 @@ function VerbButton({ verb, kind, label, disabled, onPress }: ButtonProps) {
         disabled={disabled}
         title={hint}
         aria-describedby={hint && id}
-        onClick={onPress}
+        // Whoever clicks twice means the first button, not the one that takes its place.
+        onClick={({ detail }) => detail < 2 && onPress()}
       >
         {label}
       </button>

@@ -14,9 +14,7 @@ export function Job({ standing, tally }: Props) {
   const { done, total } = standing;
   return (
     <div className="job" data-testid="job">
-      {total !== undefined && (
-        <progress aria-label={strings.standing.label} value={done} max={Math.max(1, total)} />
-      )}
+      {!!total && <progress aria-label={strings.standing.label} value={done} max={total} />}
       <ul>
         {standingWords(standing, tally).map((words) => (
           <li key={words}>{words}</li>

@@ -8,10 +8,12 @@ interface Props {
   /** The state that is shown in the corner; none before Start. */
   readonly connection?: Connection['state'] | undefined;
   readonly children: ReactNode;
+  /** Beside the main column where there is room, else below it. */
+  readonly aside?: ReactNode;
 }
 
-/** The page's frame: mark, state of the connection, one column. */
-export function Layout({ connection, children }: Props) {
+/** The page's frame: mark, state of the connection, one column or two. */
+export function Layout({ connection, children, aside }: Props) {
   return (
     <div className="layout">
       <header className="layout-header">
@@ -29,7 +31,10 @@ export function Layout({ connection, children }: Props) {
           </span>
         )}
       </header>
-      <main className="layout-main">{children}</main>
+      <main className="layout-main">
+        <div className="layout-column">{children}</div>
+        {aside && <div className="layout-column">{aside}</div>}
+      </main>
     </div>
   );
 }

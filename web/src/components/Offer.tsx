@@ -26,7 +26,11 @@ export function Offer({ lookup, standing, onRetry }: OfferProps) {
             <blockquote className="offer-words">{lookup.ask.description}</blockquote>
           )}
           <p>{strings.offer.lead}</p>
-          <p className="offer-promise">{strings.offer.promise}</p>
+          <ul className="offer-promises">
+            {strings.offer.promises.map((promise) => (
+              <li key={promise}>{promise}</li>
+            ))}
+          </ul>
           {standing && <Job standing={standing} />}
         </div>
       );

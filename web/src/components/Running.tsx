@@ -1,4 +1,3 @@
-import type { ReactNode } from 'react';
 import type { Standing } from '../pool/snapshot';
 import { strings } from '../strings';
 import { awayText, errorLine, headlineOf, pauseText, type Running } from '../words';
@@ -6,7 +5,6 @@ import { Job } from './Job';
 import { Notice } from './Notice';
 import { Progress } from './Progress';
 import './Running.scss';
-import { Workers } from './Workers';
 
 interface HeadProps {
   readonly activity: Running;
@@ -52,19 +50,12 @@ export function RunningHead({ activity, standing, title, now, onRetry }: HeadPro
   );
 }
 
-interface BodyProps {
-  readonly activity: Running;
-  /** What is folded away at the end. */
-  readonly children: ReactNode;
-}
-
-/** What has been done, and by whom. */
-export function RunningBody({ activity, children }: BodyProps) {
-  const { tally, workers, raised, incident } = activity;
+/** What this device has done, and what went wrong meanwhile. */
+export function RunningBody({ activity }: { readonly activity: Running }) {
+  const { tally, raised, incident } = activity;
   return (
     <>
       <Progress tally={tally} />
-      <Workers workers={workers} />
       {tally.raised > 0 && (
         <Notice
           kind="plain"
@@ -73,7 +64,6 @@ export function RunningBody({ activity, children }: BodyProps) {
         />
       )}
       {incident && <Notice kind="trouble" message={incident.message} details={incident.details} />}
-      {children}
     </>
   );
 }

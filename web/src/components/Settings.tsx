@@ -5,10 +5,10 @@ import { coresOf, mostWorkers } from '../pool/hardware';
 import {
   BATTERY_RULES,
   type BatteryRule,
+  type Settings as Chosen,
   type Hours,
   POWERS,
   type Power,
-  type Settings as Chosen,
 } from '../pool/settings';
 import { canKeepAwake } from '../pool/wakelock';
 import { strings } from '../strings';

@@ -10,7 +10,11 @@ export function Thanks({ tally }: { readonly tally: Tally }) {
     <section className="offer" role="status">
       <h1>{strings.stopped.heading}</h1>
       <p>{items > 0 ? strings.stopped.text(items, seconds) : strings.stopped.nothing}</p>
-      {items > 0 && <Numbers tally={tally} isOver />}
+      {items > 0 && (
+        <div className="progress">
+          <Numbers tally={tally} isOver />
+        </div>
+      )}
     </section>
   );
 }

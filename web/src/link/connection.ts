@@ -15,7 +15,12 @@ export type Connection =
   | { readonly state: 'idle' }
   | { readonly state: 'connecting'; readonly attempt: number }
   | { readonly state: 'open'; readonly worker: number; readonly environment: string }
-  | { readonly state: 'waiting'; readonly until: number; readonly attempt: number }
+  | {
+      readonly state: 'waiting';
+      readonly until: number;
+      readonly attempt: number;
+      readonly reason?: 'lost' | 'full';
+    }
   /** The coordinator said goodbye; its link may come back when the script is run again. */
   | { readonly state: 'ended'; readonly until: number; readonly attempt: number }
   | { readonly state: 'refused'; readonly code: string; readonly message: string };

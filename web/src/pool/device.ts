@@ -147,9 +147,7 @@ export class Device {
   }
 
   #steer(): void {
-    this.#session?.setMode(
-      modeOf(this.#wish, this.#settings, this.#conditions, new Date()),
-    );
+    this.#session?.setMode(modeOf(this.#wish, this.#settings, this.#conditions, new Date()));
   }
 
   /** Asks what runs and how it stands; who does not answer is asked again later. */
