@@ -25,6 +25,17 @@ export type FromCoordinator =
     }
   | { readonly type: 'cancel'; readonly lease: number }
   | { readonly type: 'forget'; readonly map: number }
+  | {
+      readonly type: 'progress';
+      readonly devices: number;
+      readonly done: number;
+      /** Items per second of all workers together. */
+      readonly rate: number;
+      /** Absent while it is unknown; 0 while no map runs. */
+      readonly total?: number;
+      /** Seconds. */
+      readonly remaining?: number;
+    }
   | { readonly type: 'pong' };
 
 export type FromWorker =
@@ -50,6 +61,7 @@ export type FromWorker =
   | { readonly type: 'ping' };
 
 export type Chunk = Extract<FromCoordinator, { type: 'chunk' }>;
+export type Progress = Extract<FromCoordinator, { type: 'progress' }>;
 export type Result = Extract<FromWorker, { type: 'result' }>;
 
 export class FrameError extends Error {
@@ -114,6 +126,15 @@ export function fromCoordinator(header: unknown): FromCoordinator {
       return { type: 'cancel', lease: field.id('lease') };
     case 'forget':
       return { type: 'forget', map: field.id('map') };
+    case 'progress':
+      return {
+        type: 'progress',
+        devices: field.id('devices'),
+        done: field.id('done'),
+        rate: field.number('rate'),
+        ...(field.has('total') && { total: field.id('total') }),
+        ...(field.has('remaining') && { remaining: field.number('remaining') }),
+      };
     case 'pong':
       return { type: 'pong' };
     default:
@@ -147,6 +168,14 @@ class Fields {
 
   get type(): unknown {
     return this.#record['type'];
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.#record, name);
+  }
+
+  number(name: string): number {
+    return this.#checked(name, (value) => Number.isFinite(value) && Number(value) >= 0);
   }
 
   id(name: string): number {
