@@ -24,12 +24,22 @@ class Connection:
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
         self._queue: asyncio.Queue[Callable[[], bytes] | None] = asyncio.Queue()
+        self._posted: bytes | None = None
         self._close = (protocol.CLOSE_GOING_AWAY, "")
         self._writer = asyncio.create_task(self._write())
 
     def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
         """Queues a frame; it is put together only when it leaves."""
         self._queue.put_nowait(lambda: protocol.encode(message, payload))
+
+    def post(self, frame: bytes) -> None:
+        """Queues a frame in the place of the last one posted, if that has not left yet.
+
+        So at most one waits for a device that reads slowly, and it is the newest.
+        """
+        if self._posted is None:
+            self._queue.put_nowait(self._take_posted)
+        self._posted = frame
 
     def close(self, code: int, reason: str) -> None:
         """Closes the socket after what is queued."""
@@ -62,6 +72,11 @@ class Connection:
         self._queue.put_nowait(None)
         await asyncio.wait([self._writer], timeout=DRAIN_SECONDS)
         self._writer.cancel()
+
+    def _take_posted(self) -> bytes:
+        frame, self._posted = self._posted, None
+        assert frame is not None
+        return frame
 
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):

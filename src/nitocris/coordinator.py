@@ -20,9 +20,11 @@ from typing import Protocol, TypeAlias, assert_never
 from . import codec, protocol
 from . import events as ev
 from .blobs import Blobs
+from .bulletin import Bulletin, Reader
 from .errors import ClosedError, DecodeError, ProtocolError, RemoteError
 from .function import Shipment
 from .scheduler import Scheduler
+from .standing import Standing
 
 logger = logging.getLogger("nitocris.coordinator")
 
@@ -34,7 +36,7 @@ LARGE_RESULT_BYTES = 256 * 1024
 ToOwner: TypeAlias = ev.Demand | ev.Deliver | ev.Finish | ev.Fail
 
 
-class Device(Protocol):
+class Device(Reader, Protocol):
     """One connection, as far as the coordinator knows it."""
 
     def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
@@ -76,6 +78,8 @@ class Coordinator:
         self._maps: dict[int, _Map] = {}
         self._workers: dict[int, _Worker] = {}
         self._blobs = Blobs()
+        self._standing = Standing()
+        self._bulletin = Bulletin(self._loop.call_later, self._progress, self._browsers)
         self.capacity = 0
         """How many chunks all connected devices together compute at once; any thread may read."""
         self._next_worker = 1
@@ -125,6 +129,8 @@ class Coordinator:
         self._next_map += 1
         self._maps[number] = _Map(function, registry, inbox)
         self._blobs.keep(number, function.blobs)
+        self._standing.started(number, total, self._loop.time())
+        self._bulletin.stir()
         self._handle(
             ev.MapStarted(number, total, chunk_size, timeout, item_timeout, keep_going, retries)
         )
@@ -134,10 +140,12 @@ class Coordinator:
         """Answers a demand with a chunk."""
         if number in self._maps:
             self._blobs.keep(number, items.blobs)
+            self._standing.supplied(number, count)
             self._handle(ev.ChunkArrived(number, start, count, items))
 
     def end_input(self, number: int) -> None:
         """Answers a demand: there are no more items."""
+        self._standing.ended(number)
         self._handle(ev.InputEnded(number))
 
     def cancel_map(self, number: int) -> None:
@@ -159,6 +167,7 @@ class Coordinator:
             worker.device.close(protocol.CLOSE_GOING_AWAY, "the execution has ended")
         if self._timer:
             self._timer.cancel()
+        self._bulletin.stop()
 
     def set_environment(self, environment: str | None) -> None:
         """Notes the hash of what browsers need from now on; None while it is being prepared."""
@@ -178,7 +187,14 @@ class Coordinator:
         self._workers[number] = _Worker(device, is_browser)
         name = f"{'browser' if is_browser else 'native'} worker {number}"
         self._handle(ev.WorkerJoined(number, 0, name))
+        self._bulletin.stir()
         return number
+
+    def inform(self, number: int) -> None:
+        """Tells a device's volunteer how far the maps are; later changes come by themselves."""
+        worker = self._workers[number]
+        if worker.is_browser:
+            self._bulletin.greet(worker.device)
 
     def announce(self, number: int, capacity: int, environment: str | None = None) -> None:
         """Notes that a device computes more or fewer chunks at once from now on.
@@ -205,6 +221,7 @@ class Coordinator:
         if worker := self._workers.pop(number, None):
             self.capacity -= worker.capacity
             self._handle(ev.WorkerLeft(number))
+            self._bulletin.stir()
 
     async def receive(self, number: int, frame: bytes) -> None:
         """Takes a frame from an admitted device.
@@ -293,7 +310,11 @@ class Coordinator:
             case ev.Release():
                 if isinstance(command.payload, Shipment):
                     self._blobs.release(command.map, command.payload.blobs)
-            case ev.Demand() | ev.Deliver():
+            case ev.Demand():
+                self._maps[command.map].inbox(command)
+            case ev.Deliver():
+                self._standing.delivered(command.map, len(command.values), self._loop.time())
+                self._bulletin.stir()
                 self._maps[command.map].inbox(command)
             case ev.Finish() | ev.Fail():
                 current = self._drop_map(command.map)
@@ -342,7 +363,15 @@ class Coordinator:
     def _drop_map(self, number: int) -> _Map | None:
         current = self._maps.pop(number, None)
         self._blobs.drop(number)
+        self._standing.over(number)
+        self._bulletin.stir()
         return current
+
+    def _progress(self) -> protocol.Progress:
+        return self._standing.progress(len(self._workers), self._loop.time())
+
+    def _browsers(self) -> list[Device]:
+        return [worker.device for worker in self._workers.values() if worker.is_browser]
 
 
 def _decode_result(

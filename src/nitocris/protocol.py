@@ -14,6 +14,7 @@ import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import TypeAlias, TypeVar
 
 from .errors import ProtocolError
@@ -180,12 +181,33 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the maps that run are, all together; for the volunteers to see.
+
+    Attributes:
+        devices: How many are connected.
+        done: Items that are done.
+        rate: Items per second of all workers together, lately.
+        total: All items, None if unknown; 0 while no map runs.
+        remaining: Seconds that the others will probably take, None if unknown.
+    """
+
+    devices: int
+    done: int
+    rate: float
+    total: int | None = None
+    remaining: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """The answer to a ping."""
 
 
 FromWorker: TypeAlias = Hello | Capacity | Result | Failed | Cancelled | Returned | Ping
-FromCoordinator: TypeAlias = Welcome | Refused | Environment | Map | Chunk | Cancel | Forget | Pong
+FromCoordinator: TypeAlias = (
+    Welcome | Refused | Environment | Map | Chunk | Cancel | Forget | Progress | Pong
+)
 Message: TypeAlias = FromWorker | FromCoordinator
 _M = TypeVar("_M", bound=Message)
 
@@ -206,6 +228,7 @@ FROM_COORDINATOR: Mapping[str, type[FromCoordinator]] = {
     "chunk": Chunk,
     "cancel": Cancel,
     "forget": Forget,
+    "progress": Progress,
     "pong": Pong,
 }
 
@@ -285,6 +308,10 @@ def _integer(low: int, high: int) -> Callable[[object], bool]:
     return lambda value: type(value) is int and low <= value <= high
 
 
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < inf
+
+
 def _text(longest: int) -> Callable[[object], bool]:
     return lambda value: isinstance(value, str) and len(value) <= longest
 
@@ -317,4 +344,9 @@ _CHECKS: Mapping[str, Callable[[object], bool]] = {
     "code": _text(40),
     "message": _text(1000),
     "blobs": _is_blob_ids,
+    "devices": _integer(0, _LARGEST_ID),
+    "done": _integer(0, _LARGEST_ID),
+    "total": _integer(0, _LARGEST_ID),
+    "rate": _is_amount,
+    "remaining": _is_amount,
 }

@@ -234,6 +234,7 @@ class Server:
         number = coordinator.join(connection, is_browser=hello.kind == "browser")
         try:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
+            coordinator.inform(number)
             coordinator.announce(number, hello.capacity)
             async for frame in connection.frames():
                 await coordinator.receive(number, frame)

@@ -284,15 +284,34 @@ async def test_text_messages_are_not_understood(bench: Bench) -> None:
     async with bench.http.ws_connect(f"{bench.base}/socket") as socket:
         await socket.send_bytes(hello(bench.access.volunteer))
         await socket.receive_bytes(timeout=10)
+        await socket.receive_bytes(timeout=10)
         await socket.send_str("hello?")
         assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+async def test_a_browser_is_told_how_far_the_maps_are(bench: Bench) -> None:
+    """Right after its welcome, and again when another device has come."""
+    async with bench.http.ws_connect(f"{bench.base}/socket") as socket:
+        await socket.send_bytes(hello(bench.access.volunteer))
+        messages = [
+            protocol.decode_from_coordinator(await socket.receive_bytes(timeout=10))[0]
+            for _ in range(2)
+        ]
+        async with bench.http.ws_connect(f"{bench.base}/socket") as other:
+            await other.send_bytes(hello(bench.access.worker, "native", python=python_version()))
+            later, _ = protocol.decode_from_coordinator(await socket.receive_bytes(timeout=10))
+
+    assert isinstance(messages[0], protocol.Welcome)
+    assert messages[1] == protocol.Progress(1, 0, 0.0, 0)
+    assert later == protocol.Progress(2, 0, 0.0, 0)
 
 
 async def test_pings_are_answered(bench: Bench) -> None:
     """A device can tell a quiet coordinator from a dead one."""
     async with bench.http.ws_connect(f"{bench.base}/socket") as socket:
         await socket.send_bytes(hello(bench.access.volunteer))
+        await socket.receive_bytes(timeout=10)
         await socket.receive_bytes(timeout=10)
         await socket.send_bytes(protocol.encode(protocol.Ping()))
         message, _ = protocol.decode_from_coordinator(await socket.receive_bytes(timeout=10))

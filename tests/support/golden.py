@@ -37,6 +37,8 @@ FRAMES: dict[str, tuple[protocol.Message, bytes]] = {
     "chunk_piecewise": (protocol.Chunk(9, 1, 3, 5, (), True), b"items"),
     "cancel": (protocol.Cancel(7), b""),
     "forget": (protocol.Forget(1), b""),
+    "progress": (protocol.Progress(12, 340, 2.5, 1000, 264.0), b""),
+    "progress_unknown": (protocol.Progress(1, 0, 0.0), b""),
     "pong": (protocol.Pong(), b""),
 }
 

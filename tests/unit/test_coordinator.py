@@ -21,11 +21,15 @@ class FakeDevice:
 
     def __init__(self) -> None:
         self.sent: list[protocol.FromCoordinator] = []
+        self.posted: list[protocol.FromCoordinator] = []
         self.closed: tuple[int, str] | None = None
 
     def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
         protocol.encode(message, payload)
         self.sent.append(message)
+
+    def post(self, frame: bytes) -> None:
+        self.posted.append(protocol.decode_from_coordinator(frame)[0])
 
     def close(self, code: int, reason: str) -> None:
         self.closed = code, reason
@@ -48,9 +52,9 @@ class Bench:
         self.taken = 0
         self.items = 1_000_000
 
-    def join(self, capacity: int = 1) -> int:
+    def join(self, capacity: int = 1, *, is_browser: bool = False) -> int:
         device = FakeDevice()
-        number = self.coordinator.join(device, is_browser=False)
+        number = self.coordinator.join(device, is_browser=is_browser)
         self.devices[number] = device
         self.coordinator.announce(number, capacity)
         return number
@@ -139,6 +143,33 @@ async def test_a_dismissed_worker_is_sent_away_and_the_owner_told(bench: Bench) 
 
     assert bench.devices[number].closed == (protocol.CLOSE_DISMISSED, "it failed")
     assert bench.told == [f"native worker {number} was sent away, because it failed."]
+
+
+async def test_volunteers_are_told_how_far_the_maps_are(bench: Bench) -> None:
+    """From when they come; native workers have nobody who would look."""
+    native = bench.join()
+    browser = bench.join(0, is_browser=True)
+    bench.items = 2
+    bench.coordinator.inform(native)
+    bench.coordinator.inform(browser)
+    await bench.start()
+    await settled(lambda: len(bench.devices[native].sent) == 3)
+
+    bench.coordinator._bulletin._publish()
+    for chunk in bench.devices[native].take():
+        await bench.answer(native, chunk)
+        bench.coordinator._bulletin._publish()
+    await settled(lambda: isinstance(bench.notes[-1], ev.Finish))
+    bench.coordinator._bulletin._publish()
+
+    assert bench.devices[native].posted == []
+    assert bench.devices[browser].posted == [
+        protocol.Progress(2, 0, 0.0, 0),
+        protocol.Progress(2, 0, 0.0, 2),
+        protocol.Progress(2, 1, 1.0, 2, 1.0),
+        protocol.Progress(2, 2, 2.0, 2, 0.0),
+        protocol.Progress(2, 0, 0.0, 0),
+    ]
 
 
 async def test_a_late_chunk_reaches_a_second_device(bench: Bench) -> None:

@@ -105,6 +105,28 @@ def test_a_malformed_frame_is_a_protocol_error(frame: bytes, problem: str) -> No
         protocol.decode_from_worker(frame)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rate", "NaN"),
+        ("rate", "Infinity"),
+        ("rate", "-0.1"),
+        ("rate", "true"),
+        ("rate", '"1"'),
+        ("remaining", "null"),
+        ("total", "1.5"),
+        ("devices", "-1"),
+    ],
+)
+def test_amounts_are_finite_and_not_negative(field: str, value: str) -> None:
+    """JSON as Python reads it knows numbers that are none."""
+    fields = {"devices": "1", "done": "0", "rate": "0.5", field: value}
+    body = ", ".join(f'"{name}": {text}' for name, text in fields.items())
+
+    with pytest.raises(ProtocolError, match=f"{field} cannot be"):
+        protocol.decode_from_coordinator(frame_of(f'{{"type": "progress", {body}}}'.encode()))
+
+
 def test_a_header_of_just_the_allowed_length_is_read() -> None:
     """The limit itself is still allowed."""
     text = json.dumps({"type": "ping"}).encode()

@@ -38,7 +38,16 @@ const FROM_PAGE = [
   'returned',
   'ping',
 ];
-const INWARDS = new Set(['welcome', 'refused', 'environment', 'map', 'chunk', 'cancel', 'forget']);
+const INWARDS = new Set([
+  'welcome',
+  'refused',
+  'environment',
+  'map',
+  'chunk',
+  'cancel',
+  'forget',
+  'progress',
+]);
 
 describe('golden frames, which the Python tests read too', () => {
   const all = golden();
@@ -71,6 +80,7 @@ describe('golden frames, which the Python tests read too', () => {
       const message = fromCoordinator(header);
 
       expect(header).toMatchObject({ ...message });
+      if (message.type === 'progress') expect(message).toEqual(header);
     },
   );
 });
@@ -100,6 +110,9 @@ describe('frames that are none', () => {
     ['a negative lease', { type: 'cancel', lease: -1 }],
     ['a fraction', { type: 'forget', map: 1.5 }],
     ['blobs that are no texts', { type: 'map', map: 1, blobs: [1] }],
+    ['a negative rate', { type: 'progress', devices: 1, done: 0, rate: -0.5 }],
+    ['a rate in words', { type: 'progress', devices: 1, done: 0, rate: '2' }],
+    ['a total of null', { type: 'progress', devices: 1, done: 0, rate: 0, total: null }],
     [
       'a chunk of the first version',
       { type: 'chunk', lease: 1, map: 1, items: 4, skip: 0, blobs: [] },

@@ -1,0 +1,65 @@
+"""The queue before a device's socket."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from nitocris import protocol
+from nitocris.connection import Connection
+
+
+class SlowSocket:
+    """A WebSocket whose other end reads when it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self._reads = asyncio.Semaphore(0)
+
+    def read(self, frames: int) -> None:
+        for _ in range(frames):
+            self._reads.release()
+
+    async def send_bytes(self, frame: bytes) -> None:
+        await self._reads.acquire()
+        self.sent.append(frame)
+
+    async def close(self, **_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+async def socket() -> SlowSocket:
+    return SlowSocket()
+
+
+async def test_a_slow_reader_gets_the_newest_of_what_was_posted(socket: SlowSocket) -> None:
+    """However many were posted meanwhile, one waits, and it keeps its place in the queue."""
+    connection = Connection(socket)  # type: ignore[arg-type]  # all that is used of a socket
+    pong = protocol.encode(protocol.Pong())
+    connection.post(b"first")
+    await asyncio.sleep(0)  # it is under way now
+    for number in range(1000):
+        connection.post(b"%d" % number)
+    connection.send(protocol.Pong())
+    connection.post(b"newest")
+
+    socket.read(10)
+    await connection.drain()
+
+    assert socket.sent == [b"first", b"newest", pong]
+
+
+async def test_what_is_posted_later_is_sent_later(socket: SlowSocket) -> None:
+    """Nothing is lost while the device keeps up."""
+    connection = Connection(socket)  # type: ignore[arg-type]
+    socket.read(10)
+    for frame in (b"one", b"two", b"three"):
+        connection.post(frame)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    await connection.drain()
+
+    assert socket.sent == [b"one", b"two", b"three"]
