@@ -60,8 +60,12 @@ class Volunteer:
         slider = self.page.get_by_role("slider", name="Workers")
         if slider.count():
             slider.fill(str(workers))
-        self.page.get_by_role("button", name="Start", exact=True).click()
+        self.press("Start")
         self.expect_workers(workers)
+
+    def press(self, verb: str) -> None:
+        """Presses a button as soon as it is there."""
+        self.page.get_by_role("button", name=verb, exact=True).click()
 
     def expect_workers(self, workers: int) -> None:
         """Waits until so many workers idle or compute."""

@@ -251,8 +251,9 @@ def test_stop_gives_the_work_back(execution: DistributedExecution, volunteer: Op
     thread, outcome = in_thread(execution.map, slow_square, range(100))
     expect(page.page.get_by_test_id("items-done")).not_to_have_text("0", timeout=30_000)
 
-    page.page.get_by_role("button", name="Stop").click()
-    page.page.get_by_role("button", name="Start again").click()
+    page.press("Finish")
+    page.press("Stop now")
+    page.press("Start again")
     thread.join()
 
     assert outcome == [[x * x for x in range(100)]]

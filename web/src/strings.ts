@@ -10,14 +10,14 @@ function counted(count: number, one: string, many: string): string {
 }
 
 function megabytes(bytes: number): string {
-  return `${short.format(bytes / 1e6)} MB`;
+  return `${short.format(bytes / 1e6)}\u00a0MB`;
 }
 
 /** In the unit that needs the fewest digits. */
 function bytes(count: number): string {
   if (count < 1e3) return counted(count, 'byte', 'bytes');
-  if (count < 1e6) return `${short.format(count / 1e3)} kB`;
-  return count < 1e9 ? megabytes(count) : `${short.format(count / 1e9)} GB`;
+  if (count < 1e6) return `${short.format(count / 1e3)}\u00a0kB`;
+  return count < 1e9 ? megabytes(count) : `${short.format(count / 1e9)}\u00a0GB`;
 }
 
 /** "numpy" of "numpy-2.0.1-cp312-cp312-….whl". */
