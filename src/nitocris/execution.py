@@ -21,6 +21,7 @@ from .call import (
     MapOptions,
     check_count,
     check_function,
+    check_text,
     in_step,
     starred,
 )
@@ -38,6 +39,11 @@ R = TypeVar("R")
 BUFFER_ITEMS = 10_000
 """Of a stream, so that workers keep busy while the owner looks at a result, and memory stays
 flat."""
+
+MAX_TITLE_LENGTH = 200
+"""Characters: a line, also on a telephone."""
+MAX_DESCRIPTION_LENGTH = 2000
+"""Characters: a page of text that somebody reads before pressing Start."""
 
 
 class DistributedExecution(Executor):
@@ -69,6 +75,7 @@ class DistributedExecution(Executor):
             may be anything, and whoever has the worker link can run code on this machine; there
             is no link for volunteers then.
         title: What volunteers see; by default the name of the script.
+        description: What the work is for, in some sentences of plain text for volunteers.
 
     Raises:
         ConfigurationError: An option cannot work.
@@ -93,6 +100,7 @@ class DistributedExecution(Executor):
         progress: bool = True,
         results: Literal["safe", "pickle"] = "safe",
         title: str | None = None,
+        description: str | None = None,
     ) -> None:
         if isinstance(packages, str):
             raise ConfigurationError(f"packages must be a list, such as [{packages!r}]")
@@ -109,7 +117,12 @@ class DistributedExecution(Executor):
         )
         self._progress = progress
         self._options = Options(
-            title=title or Path(links.this_owner()).name,
+            title=Path(links.this_owner()).name
+            if title is None
+            else check_text("title", title, longest=MAX_TITLE_LENGTH),
+            description=None
+            if description is None
+            else check_text("description", description, longest=MAX_DESCRIPTION_LENGTH),
             packages=tuple(packages),
             wheels=tuple(Path(folder) for folder in wheels),
             host=host,

@@ -26,6 +26,7 @@ from .coordinator import Coordinator
 from .environment import PAGE, Environment, runtimes
 from .errors import ConfigurationError, PackageError, PortInUseError, ProtocolError
 from .guards import Guards, add_headers, bearer, machine_names, same_token
+from .job import Job
 from .links import Access
 
 logger = logging.getLogger("nitocris.server")
@@ -52,6 +53,7 @@ class Server:
         access: The tokens.
         environment: Returns the description of what devices need, as soon as it is known;
             raises PackageError when it never will be.
+        job: What volunteers may read about the work.
         public_url: The origin that a proxy or tunnel shows to the world, if there is one.
         volunteers: Whether holders of the volunteers' link are admitted at all.
     """
@@ -61,6 +63,7 @@ class Server:
         coordinator: Coordinator,
         access: Access,
         environment: Callable[[], Awaitable[Environment]],
+        job: Job,
         public_url: str | None,
         *,
         volunteers: bool = True,
@@ -69,6 +72,7 @@ class Server:
         self._coordinator = coordinator
         self._access = access
         self._environment = environment
+        self._job = job
         self._guards = Guards(machine_names(), public_url)
         self._bundle = worker_bundle()
         self._bundle_sha256 = hashlib.sha256(self._bundle).hexdigest()
@@ -111,6 +115,7 @@ class Server:
             web.get("/runtime/{version}/{name}", self._runtime),
             web.get("/bundle/{sha256}", self._bundle_file),
             web.get("/api/environment", self._environment_text),
+            web.get("/api/job", self._job_text),
             web.get("/wheels/{sha256}", self._wheel),
             web.get("/blobs/{sha256}", self._blob),
             web.get("/socket", self._socket),
@@ -174,6 +179,12 @@ class Server:
             return web.json_response({"error": str(error)}, status=503)
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
         return web.Response(body=environment.text, headers=headers)
+
+    async def _job_text(self, request: web.Request) -> web.StreamResponse:
+        self._require_token(request)
+        text = self._job.text(self._coordinator.functions(), self._coordinator.progress())
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        return web.Response(body=text, headers=headers)
 
     async def _wheel(self, request: web.Request) -> web.StreamResponse:
         self._require_token(request)

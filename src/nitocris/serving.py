@@ -16,6 +16,7 @@ from . import links
 from .background import LoopThread
 from .coordinator import Coordinator
 from .errors import PortInUseError
+from .job import Job
 from .local_worker import LocalWorker, local_url
 from .progress import say
 from .provision import Provision, bundled_lock, prepare
@@ -27,6 +28,7 @@ class Options:
     """What an execution is to be like; see `DistributedExecution`."""
 
     title: str
+    description: str | None
     packages: tuple[str, ...]
     wheels: tuple[Path, ...]
     host: str
@@ -131,6 +133,7 @@ class Serving:
             self.coordinator,
             access,
             self._provision.ready,
+            Job(options.title, options.description),
             options.public_url,
             volunteers=not options.pickled_results,
         )
