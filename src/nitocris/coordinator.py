@@ -100,13 +100,18 @@ class Coordinator:
         """Returns the bytes of a blob of a running map."""
         return self._blobs.get(blob_id)
 
+    @property
+    def devices(self) -> int:
+        """How many devices are connected."""
+        return len(self._workers)
+
     def functions(self) -> dict[int, MappedFunction]:
         """Returns what volunteers may see of the functions of running maps, by their numbers."""
         return {number: current.mapped for number, current in self._maps.items()}
 
     def progress(self) -> protocol.Progress:
         """Returns how far the maps are that run."""
-        return self._standing.progress(len(self._workers), self._loop.time())
+        return self._standing.progress(self.devices, self._loop.time())
 
     async def start_map(
         self,

@@ -29,6 +29,7 @@ from .errors import ConfigurationError
 from .futures import RemoteFuture
 from .lifetime import Lifetime
 from .mapping import run_map
+from .server import DEFAULT_MAX_DEVICES
 from .serving import Options, Serving
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
@@ -68,6 +69,7 @@ class DistributedExecution(Executor):
         host: The address to listen on; by default all of this machine.
         public_url: The address that volunteers use, if a tunnel or proxy stands before this
             machine, such as `"https://example.org"`.
+        max_devices: How many devices may be connected before browsers have to wait for a place.
         local_workers: Native workers on this machine, as child processes.
         wheels: Folders with wheels, looked into before any download.
         progress: Whether to print the link and a progress bar.
@@ -95,6 +97,7 @@ class DistributedExecution(Executor):
         websocket_port: int | None = None,
         host: str = "0.0.0.0",  # noqa: S104  # other devices are the point
         public_url: str | None = None,
+        max_devices: int = DEFAULT_MAX_DEVICES,
         local_workers: int = 0,
         wheels: Sequence[str | os.PathLike[str]] = (),
         progress: bool = True,
@@ -129,6 +132,7 @@ class DistributedExecution(Executor):
             server_port=_check_port("server_port", server_port),
             websocket_port=_check_port("websocket_port", websocket_port),
             public_url=links.check_public_url(public_url) if public_url else None,
+            max_devices=check_count("max_devices", max_devices, low=1),
             local_workers=check_count("local_workers", local_workers, low=0),
             pickled_results=results == "pickle",
             progress=progress,

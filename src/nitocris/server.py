@@ -19,7 +19,7 @@ from pathlib import Path
 from aiohttp import WSCloseCode, web
 
 from . import protocol
-from .admission import read_hello, refusal
+from .admission import no_place, read_hello, refusal
 from .bundle import worker_bundle
 from .connection import Connection
 from .coordinator import Coordinator
@@ -30,6 +30,9 @@ from .job import Job
 from .links import Access
 
 logger = logging.getLogger("nitocris.server")
+
+DEFAULT_MAX_DEVICES = 10_000
+"""Connections that one process can look after."""
 
 _FOREVER = "public, max-age=31536000, immutable"
 _PRIVATE_FOREVER = "private, max-age=31536000, immutable"
@@ -56,6 +59,7 @@ class Server:
         job: What volunteers may read about the work.
         public_url: The origin that a proxy or tunnel shows to the world, if there is one.
         volunteers: Whether holders of the volunteers' link are admitted at all.
+        max_devices: How many devices may be connected before browsers have to wait.
     """
 
     def __init__(
@@ -67,7 +71,9 @@ class Server:
         public_url: str | None,
         *,
         volunteers: bool = True,
+        max_devices: int = DEFAULT_MAX_DEVICES,
     ) -> None:
+        self._max_devices = max_devices
         self._volunteers = volunteers
         self._coordinator = coordinator
         self._access = access
@@ -242,6 +248,9 @@ class Server:
             return
         environment = await self._environment()
         coordinator = self._coordinator
+        if refused := no_place(hello, coordinator.devices, self._max_devices):
+            self._refuse(connection, refused)
+            return
         number = coordinator.join(connection, is_browser=hello.kind == "browser")
         try:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
@@ -265,9 +274,12 @@ class Server:
                 refused = refusal(hello, self._access, volunteers=self._volunteers)
                 if refused is None:
                     return hello
+        self._refuse(connection, refused)
+        return None
+
+    def _refuse(self, connection: Connection, refused: protocol.Refused) -> None:
         connection.send(refused)
         connection.close(protocol.CLOSE_REFUSED, refused.code)
-        return None
 
 
 def _explained(error: OSError, host: str, port: int) -> Exception:

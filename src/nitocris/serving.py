@@ -35,6 +35,7 @@ class Options:
     server_port: int | None
     websocket_port: int | None
     public_url: str | None
+    max_devices: int
     local_workers: int
     pickled_results: bool
     progress: bool
@@ -136,6 +137,7 @@ class Serving:
             Job(options.title, options.description),
             options.public_url,
             volunteers=not options.pickled_results,
+            max_devices=options.max_devices,
         )
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server

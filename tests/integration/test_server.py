@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 import pytest
@@ -288,6 +288,31 @@ async def test_another_python_is_told_which_one_to_use(bench: Bench) -> None:
     assert isinstance(answer, protocol.Refused)
     assert "3.99" in answer.message
     assert f"with Python {python_version()}" in answer.message
+
+
+async def test_a_browser_waits_when_all_places_are_taken(bench: Bench) -> None:
+    """It is told so; the owner's own workers have a place, and the next one is free again."""
+    server = Server(
+        bench.coordinator, bench.access, bench.ready, Job("a test"), None, max_devices=1
+    )
+    port = await server.start("127.0.0.1", 0)
+    full = replace(bench, base=f"http://127.0.0.1:{port}")
+    async with bench.http.ws_connect(f"{full.base}/socket") as socket:
+        await socket.send_bytes(hello(bench.access.volunteer))
+        await socket.receive_bytes(timeout=10)
+        second = await full.greet(hello(bench.access.volunteer))
+        with_the_worker_link = await full.greet(hello(bench.access.worker))
+        native = await full.greet(hello(bench.access.worker, "native", python=python_version()))
+    while bench.coordinator.devices:
+        await asyncio.sleep(0.001)
+    third = await full.greet(hello(bench.access.volunteer))
+    await server.stop()
+
+    assert isinstance(second, protocol.Refused)
+    assert (second.code, second.message[:20]) == ("full", "All places are taken")
+    assert with_the_worker_link == second
+    assert isinstance(native, protocol.Welcome)
+    assert isinstance(third, protocol.Welcome)
 
 
 async def test_silence_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
