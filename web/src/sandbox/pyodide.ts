@@ -16,6 +16,7 @@ export interface PyBytes extends PyProxy {
 export interface PyWorker extends PyProxy {
   receive(frame: Uint8Array, blobs: readonly Uint8Array[]): void;
   step(): PyBytes | undefined;
+  raised(): string | undefined;
 }
 
 export interface Pyodide {
