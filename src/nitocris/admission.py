@@ -20,6 +20,24 @@ def read_hello(frame: bytes) -> protocol.Hello | protocol.Refused:
     return message
 
 
+def no_place(hello: protocol.Hello, devices: int, most: int) -> protocol.Refused | None:
+    """Returns why a device must wait, or None if there is a place for it.
+
+    Native workers are the owner's own, so there always is one for them.
+
+    Args:
+        hello: What it said.
+        devices: How many are connected.
+        most: How many may be.
+    """
+    if hello.kind == "native" or devices < most:
+        return None
+    return protocol.Refused(
+        "full",
+        "All places are taken at the moment. Leave the page open: it asks again by itself.",
+    )
+
+
 def refusal(
     hello: protocol.Hello, access: Access, *, volunteers: bool = True
 ) -> protocol.Refused | None:

@@ -63,6 +63,8 @@ class LoopThread:
             raise ClosedError("the execution was closed meanwhile") from None
         except BaseException:
             future.cancel()
+            if not self.alive:
+                coroutine.close()  # asked for too late, it may never have begun
             raise
 
     def call(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

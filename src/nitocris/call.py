@@ -211,6 +211,21 @@ def check_seconds(name: str, value: float) -> float:
     return value
 
 
+def check_text(name: str, value: str, *, longest: int) -> str:
+    """Returns a text that is neither empty nor too long.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{name} must be a text that says something, not {value!r:.80}")
+    if len(value) > longest:
+        raise ConfigurationError(
+            f"{name} must have at most {longest:,} characters, not {len(value):,}"
+        )
+    return value
+
+
 def _check_iterable(name: str, iterable: object) -> None:
     if isinstance(iterable, AsyncIterable) and not isinstance(iterable, Iterable):
         raise ConfigurationError(f"{name} cannot iterate over {iterable!r:.80}; amap can")

@@ -23,6 +23,7 @@ from .blobs import Blobs
 from .bulletin import Bulletin, Reader
 from .errors import ClosedError, DecodeError, ProtocolError, RemoteError
 from .function import Shipment
+from .job import MappedFunction
 from .scheduler import Scheduler
 from .standing import Standing
 
@@ -51,6 +52,7 @@ class _Map:
     function: Shipment
     registry: codec.Registry | None
     inbox: Callable[[ToOwner], None]
+    mapped: MappedFunction
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ class Coordinator:
         self._workers: dict[int, _Worker] = {}
         self._blobs = Blobs()
         self._standing = Standing()
-        self._bulletin = Bulletin(self._loop.call_later, self._progress, self._browsers)
+        self._bulletin = Bulletin(self._loop.call_later, self.progress, self._browsers)
         self.capacity = 0
         """How many chunks all connected devices together compute at once; any thread may read."""
         self._next_worker = 1
@@ -98,12 +100,26 @@ class Coordinator:
         """Returns the bytes of a blob of a running map."""
         return self._blobs.get(blob_id)
 
+    @property
+    def devices(self) -> int:
+        """How many devices are connected."""
+        return len(self._workers)
+
+    def functions(self) -> dict[int, MappedFunction]:
+        """Returns what volunteers may see of the functions of running maps, by their numbers."""
+        return {number: current.mapped for number, current in self._maps.items()}
+
+    def progress(self) -> protocol.Progress:
+        """Returns how far the maps are that run."""
+        return self._standing.progress(self.devices, self._loop.time())
+
     async def start_map(
         self,
         function: Shipment,
         registry: codec.Registry | None,
         inbox: Callable[[ToOwner], None],
         *,
+        mapped: MappedFunction,
         total: int | None,
         chunk_size: int | None,
         timeout: float,
@@ -117,6 +133,7 @@ class Coordinator:
             function: What to send to workers.
             registry: What results may be made of, besides plain data; None to unpickle them.
             inbox: Gets demands, results and the end, on the loop's thread.
+            mapped: What volunteers may see of the function.
             total: The number of items, if known.
             chunk_size: Items per chunk; None to let it be learnt.
             timeout: Seconds without any result after which a lease expires.
@@ -127,7 +144,7 @@ class Coordinator:
         """
         number = self._next_map
         self._next_map += 1
-        self._maps[number] = _Map(function, registry, inbox)
+        self._maps[number] = _Map(function, registry, inbox, mapped)
         self._blobs.keep(number, function.blobs)
         self._standing.started(number, total, self._loop.time())
         self._bulletin.stir()
@@ -366,9 +383,6 @@ class Coordinator:
         self._standing.over(number)
         self._bulletin.stir()
         return current
-
-    def _progress(self) -> protocol.Progress:
-        return self._standing.progress(len(self._workers), self._loop.time())
 
     def _browsers(self) -> list[Device]:
         return [worker.device for worker in self._workers.values() if worker.is_browser]

@@ -21,6 +21,7 @@ from .call import (
     MapOptions,
     check_count,
     check_function,
+    check_text,
     in_step,
     starred,
 )
@@ -28,6 +29,7 @@ from .errors import ConfigurationError
 from .futures import RemoteFuture
 from .lifetime import Lifetime
 from .mapping import run_map
+from .server import DEFAULT_MAX_DEVICES
 from .serving import Options, Serving
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
@@ -38,6 +40,11 @@ R = TypeVar("R")
 BUFFER_ITEMS = 10_000
 """Of a stream, so that workers keep busy while the owner looks at a result, and memory stays
 flat."""
+
+MAX_TITLE_LENGTH = 200
+"""Characters: a line, also on a telephone."""
+MAX_DESCRIPTION_LENGTH = 2000
+"""Characters: a page of text that somebody reads before pressing Start."""
 
 
 class DistributedExecution(Executor):
@@ -62,6 +69,7 @@ class DistributedExecution(Executor):
         host: The address to listen on; by default all of this machine.
         public_url: The address that volunteers use, if a tunnel or proxy stands before this
             machine, such as `"https://example.org"`.
+        max_devices: How many devices may be connected before browsers have to wait for a place.
         local_workers: Native workers on this machine, as child processes.
         wheels: Folders with wheels, looked into before any download.
         progress: Whether to print the link and a progress bar.
@@ -69,6 +77,7 @@ class DistributedExecution(Executor):
             may be anything, and whoever has the worker link can run code on this machine; there
             is no link for volunteers then.
         title: What volunteers see; by default the name of the script.
+        description: What the work is for, in some sentences of plain text for volunteers.
 
     Raises:
         ConfigurationError: An option cannot work.
@@ -88,11 +97,13 @@ class DistributedExecution(Executor):
         websocket_port: int | None = None,
         host: str = "0.0.0.0",  # noqa: S104  # other devices are the point
         public_url: str | None = None,
+        max_devices: int = DEFAULT_MAX_DEVICES,
         local_workers: int = 0,
         wheels: Sequence[str | os.PathLike[str]] = (),
         progress: bool = True,
         results: Literal["safe", "pickle"] = "safe",
         title: str | None = None,
+        description: str | None = None,
     ) -> None:
         if isinstance(packages, str):
             raise ConfigurationError(f"packages must be a list, such as [{packages!r}]")
@@ -109,13 +120,19 @@ class DistributedExecution(Executor):
         )
         self._progress = progress
         self._options = Options(
-            title=title or Path(links.this_owner()).name,
+            title=Path(links.this_owner()).name
+            if title is None
+            else check_text("title", title, longest=MAX_TITLE_LENGTH),
+            description=None
+            if description is None
+            else check_text("description", description, longest=MAX_DESCRIPTION_LENGTH),
             packages=tuple(packages),
             wheels=tuple(Path(folder) for folder in wheels),
             host=host,
             server_port=_check_port("server_port", server_port),
             websocket_port=_check_port("websocket_port", websocket_port),
             public_url=links.check_public_url(public_url) if public_url else None,
+            max_devices=check_count("max_devices", max_devices, low=1),
             local_workers=check_count("local_workers", local_workers, low=0),
             pickled_results=results == "pickle",
             progress=progress,

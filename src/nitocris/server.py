@@ -19,16 +19,20 @@ from pathlib import Path
 from aiohttp import WSCloseCode, web
 
 from . import protocol
-from .admission import read_hello, refusal
+from .admission import no_place, read_hello, refusal
 from .bundle import worker_bundle
 from .connection import Connection
 from .coordinator import Coordinator
 from .environment import PAGE, Environment, runtimes
 from .errors import ConfigurationError, PackageError, PortInUseError, ProtocolError
 from .guards import Guards, add_headers, bearer, machine_names, same_token
+from .job import Job
 from .links import Access
 
 logger = logging.getLogger("nitocris.server")
+
+DEFAULT_MAX_DEVICES = 10_000
+"""Connections that one process can look after."""
 
 _FOREVER = "public, max-age=31536000, immutable"
 _PRIVATE_FOREVER = "private, max-age=31536000, immutable"
@@ -52,8 +56,10 @@ class Server:
         access: The tokens.
         environment: Returns the description of what devices need, as soon as it is known;
             raises PackageError when it never will be.
+        job: What volunteers may read about the work.
         public_url: The origin that a proxy or tunnel shows to the world, if there is one.
         volunteers: Whether holders of the volunteers' link are admitted at all.
+        max_devices: How many devices may be connected before browsers have to wait.
     """
 
     def __init__(
@@ -61,14 +67,18 @@ class Server:
         coordinator: Coordinator,
         access: Access,
         environment: Callable[[], Awaitable[Environment]],
+        job: Job,
         public_url: str | None,
         *,
         volunteers: bool = True,
+        max_devices: int = DEFAULT_MAX_DEVICES,
     ) -> None:
+        self._max_devices = max_devices
         self._volunteers = volunteers
         self._coordinator = coordinator
         self._access = access
         self._environment = environment
+        self._job = job
         self._guards = Guards(machine_names(), public_url)
         self._bundle = worker_bundle()
         self._bundle_sha256 = hashlib.sha256(self._bundle).hexdigest()
@@ -111,6 +121,7 @@ class Server:
             web.get("/runtime/{version}/{name}", self._runtime),
             web.get("/bundle/{sha256}", self._bundle_file),
             web.get("/api/environment", self._environment_text),
+            web.get("/api/job", self._job_text),
             web.get("/wheels/{sha256}", self._wheel),
             web.get("/blobs/{sha256}", self._blob),
             web.get("/socket", self._socket),
@@ -175,6 +186,12 @@ class Server:
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
         return web.Response(body=environment.text, headers=headers)
 
+    async def _job_text(self, request: web.Request) -> web.StreamResponse:
+        self._require_token(request)
+        text = self._job.text(self._coordinator.functions(), self._coordinator.progress())
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        return web.Response(body=text, headers=headers)
+
     async def _wheel(self, request: web.Request) -> web.StreamResponse:
         self._require_token(request)
         environment = await self._environment()
@@ -231,6 +248,9 @@ class Server:
             return
         environment = await self._environment()
         coordinator = self._coordinator
+        if refused := no_place(hello, coordinator.devices, self._max_devices):
+            self._refuse(connection, refused)
+            return
         number = coordinator.join(connection, is_browser=hello.kind == "browser")
         try:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
@@ -254,9 +274,12 @@ class Server:
                 refused = refusal(hello, self._access, volunteers=self._volunteers)
                 if refused is None:
                     return hello
+        self._refuse(connection, refused)
+        return None
+
+    def _refuse(self, connection: Connection, refused: protocol.Refused) -> None:
         connection.send(refused)
         connection.close(protocol.CLOSE_REFUSED, refused.code)
-        return None
 
 
 def _explained(error: OSError, host: str, port: int) -> Exception:

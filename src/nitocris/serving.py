@@ -16,6 +16,7 @@ from . import links
 from .background import LoopThread
 from .coordinator import Coordinator
 from .errors import PortInUseError
+from .job import Job
 from .local_worker import LocalWorker, local_url
 from .progress import say
 from .provision import Provision, bundled_lock, prepare
@@ -27,12 +28,14 @@ class Options:
     """What an execution is to be like; see `DistributedExecution`."""
 
     title: str
+    description: str | None
     packages: tuple[str, ...]
     wheels: tuple[Path, ...]
     host: str
     server_port: int | None
     websocket_port: int | None
     public_url: str | None
+    max_devices: int
     local_workers: int
     pickled_results: bool
     progress: bool
@@ -131,8 +134,10 @@ class Serving:
             self.coordinator,
             access,
             self._provision.ready,
+            Job(options.title, options.description),
             options.public_url,
             volunteers=not options.pickled_results,
+            max_devices=options.max_devices,
         )
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server

@@ -64,11 +64,6 @@ class Standing:
         self._counts: dict[int, _Count] = {}
         self._throughput: Throughput | None = None
 
-    @property
-    def runs(self) -> bool:
-        """Whether any map runs."""
-        return bool(self._counts)
-
     def started(self, number: int, total: int | None, now: float) -> None:
         """Notes a map; its total may be a guess, or None."""
         if not self._counts:

@@ -19,6 +19,7 @@ from .call import Call
 from .coordinator import ToOwner
 from .errors import ClosedError, NotSendableError
 from .function import Shipment, encode_function, encode_items, modules_used_by
+from .job import MappedFunction
 from .serving import Serving
 
 
@@ -57,12 +58,14 @@ def start_map(
         ClosedError: The execution is closed.
     """
     opened: list[int] = []
+    mapped = MappedFunction.of(call.function)  # here: it reads files, for which no loop waits
 
     async def start() -> int:
         number = await serving.coordinator.start_map(
             encoded.shipment,
             encoded.registry,
             inbox,
+            mapped=mapped,
             total=call.total,
             chunk_size=call.limits.chunk_size,
             timeout=call.limits.timeout_in_seconds,

@@ -76,6 +76,11 @@ class Volunteer:
         )
         expect(ready).to_have_count(workers, timeout=START_TIMEOUT)
 
+    def expect_state(self, word: str) -> None:
+        """Waits until some worker is in this state."""
+        state = self.page.get_by_test_id("worker-state").filter(has_text=word)
+        expect(state.first).to_be_visible(timeout=START_TIMEOUT)
+
     def close(self) -> None:
         """Closes the tab, as somebody would who has had enough."""
         self._context.close()

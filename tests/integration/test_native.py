@@ -338,6 +338,7 @@ def test_a_wrong_call_is_a_clear_error_and_loses_nothing(
         ({"server_port": 70000}, "at most 65535"),
         ({"websocket_port": "x"}, "websocket_port"),
         ({"local_workers": -1}, "local_workers"),
+        ({"max_devices": 0}, "max_devices must be a whole number of at least 1"),
         ({"public_url": "example.org"}, "https://example.org"),
         ({"results": "fast"}, "'fast'"),
         ({"wheels": "folder"}, r"wheels must be a list.*\['folder'\]"),

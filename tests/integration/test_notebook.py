@@ -31,6 +31,7 @@ d.map(scaled, [1.5, 2.5])
 """,
     "[point async for point in d.amap(scaled, [3.5])] + await d.amap(scaled, [4.5])",
     "[*d.imap(scaled, [5.5]), d.submit(scaled, x=6.5).result()]",
+    "from nitocris.job import MappedFunction; print(MappedFunction.of(scaled).source)",
     "d.shutdown()",
 ]
 
@@ -54,4 +55,5 @@ def test_functions_and_classes_of_a_notebook_travel() -> None:
     assert "[Point(x=4), Point(x=8)]" in texts
     assert "[Point(x=12), Point(x=16)]" in texts
     assert "[Point(x=20), Point(x=24)]" in texts
+    assert "def scaled(x):\n    return Point(factor * math.floor(x))\n" in texts
     assert not any("Traceback" in text for text in texts)

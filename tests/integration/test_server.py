@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 import pytest
@@ -16,6 +16,8 @@ from nitocris.bundle import worker_bundle
 from nitocris.coordinator import Coordinator
 from nitocris.environment import Environment, python_version
 from nitocris.errors import PackageError, PortInUseError
+from nitocris.function import encode_function
+from nitocris.job import Job, MappedFunction
 from nitocris.links import Access, new_access
 from nitocris.server import Server
 
@@ -54,7 +56,7 @@ async def bench() -> AsyncIterator[Bench]:
         return environment
 
     access = new_access()
-    server = Server(coordinator, access, ready, "https://tunnel.example")
+    server = Server(coordinator, access, ready, Job("a test"), "https://tunnel.example")
     port = await server.start("127.0.0.1", 0)
     async with aiohttp.ClientSession() as http:
         yield Bench(server, coordinator, environment, access, f"http://127.0.0.1:{port}", http)
@@ -72,7 +74,7 @@ def hello(token: str, kind: str = "browser", **changes: object) -> bytes:
 
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
-PATHS = ["/", "/sandbox", "/api/environment", "/socket", "/nowhere"]
+PATHS = ["/", "/sandbox", "/api/environment", "/api/job", "/socket", "/nowhere"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -131,7 +133,7 @@ async def test_our_own_names_are_heard(bench: Bench, host: str) -> None:
         assert response.status == 200
 
 
-@pytest.mark.parametrize("path", ["/api/environment", "/wheels/ab", "/blobs/ab"])
+@pytest.mark.parametrize("path", ["/api/environment", "/api/job", "/wheels/ab", "/blobs/ab"])
 @pytest.mark.parametrize("token", ["", "x" * 22, "wrong"])
 async def test_what_is_the_owners_needs_a_token(bench: Bench, path: str, token: str) -> None:
     """Without the link nobody learns what is computed."""
@@ -154,13 +156,46 @@ async def test_the_environment_describes_what_a_device_needs(bench: Bench) -> No
     assert bundle == worker_bundle()
 
 
+@pytest.mark.parametrize("token", ["volunteer", "worker"])
+async def test_the_job_tells_what_runs(bench: Bench, token: str) -> None:
+    """To whoever has one of the links, as it is now."""
+    number = await bench.coordinator.start_map(
+        encode_function(abs),
+        None,
+        lambda _: None,
+        mapped=MappedFunction("abs", None),
+        total=10,
+        chunk_size=1,
+        timeout=10.0,
+    )
+    bearer = bench.bearer(getattr(bench.access, token))
+
+    async with bench.http.get(f"{bench.base}/api/job", headers=bearer) as response:
+        headers, during = response.headers, await response.json()
+    bench.coordinator.cancel_map(number)
+    async with bench.http.get(f"{bench.base}/api/job", headers=bearer) as response:
+        after = await response.json()
+
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Content-Type"] == "application/json"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert during == {
+        "title": "a test",
+        "description": None,
+        "functions": [{"map": number, "name": "abs", "source": None}],
+        "devices": 0,
+        "progress": {"done": 0, "total": 10, "rate": 0.0, "remaining": None},
+    }
+    assert after == during | {"functions": [], "progress": None}
+
+
 async def test_packages_that_cannot_be_had_are_explained(bench: Bench) -> None:
     """A page is told in words why it cannot take part."""
 
     async def missing() -> Environment:
         raise PackageError("there is no package 'nunpy'")
 
-    server = Server(bench.coordinator, bench.access, missing, None)
+    server = Server(bench.coordinator, bench.access, missing, Job("a test"), None)
     port = await server.start("127.0.0.1", 0)
 
     url = f"http://127.0.0.1:{port}/api/environment"
@@ -255,6 +290,31 @@ async def test_another_python_is_told_which_one_to_use(bench: Bench) -> None:
     assert f"with Python {python_version()}" in answer.message
 
 
+async def test_a_browser_waits_when_all_places_are_taken(bench: Bench) -> None:
+    """It is told so; the owner's own workers have a place, and the next one is free again."""
+    server = Server(
+        bench.coordinator, bench.access, bench.ready, Job("a test"), None, max_devices=1
+    )
+    port = await server.start("127.0.0.1", 0)
+    full = replace(bench, base=f"http://127.0.0.1:{port}")
+    async with bench.http.ws_connect(f"{full.base}/socket") as socket:
+        await socket.send_bytes(hello(bench.access.volunteer))
+        await socket.receive_bytes(timeout=10)
+        second = await full.greet(hello(bench.access.volunteer))
+        with_the_worker_link = await full.greet(hello(bench.access.worker))
+        native = await full.greet(hello(bench.access.worker, "native", python=python_version()))
+    while bench.coordinator.devices:
+        await asyncio.sleep(0.001)
+    third = await full.greet(hello(bench.access.volunteer))
+    await server.stop()
+
+    assert isinstance(second, protocol.Refused)
+    assert (second.code, second.message[:20]) == ("full", "All places are taken")
+    assert with_the_worker_link == second
+    assert isinstance(native, protocol.Welcome)
+    assert isinstance(third, protocol.Welcome)
+
+
 async def test_silence_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket that never says hello is closed by the deadline."""
     monkeypatch.setattr(protocol, "HELLO_TIMEOUT", 0.05)
@@ -322,7 +382,7 @@ async def test_pings_are_answered(bench: Bench) -> None:
 async def test_a_taken_port_is_named(bench: Bench) -> None:
     """The error says which port, and how to choose another."""
     port = int(bench.base.rpartition(":")[2])
-    other = Server(bench.coordinator, bench.access, bench.ready, None)
+    other = Server(bench.coordinator, bench.access, bench.ready, Job("a test"), None)
 
     with pytest.raises(PortInUseError, match=rf"port {port} is in use.*server_port="):
         await other.start("127.0.0.1", port)
@@ -335,7 +395,7 @@ async def test_a_second_port_answers_as_well(bench: Bench) -> None:
     with sockets.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         further = probe.getsockname()[1]
-    other = Server(bench.coordinator, bench.access, bench.ready, None)
+    other = Server(bench.coordinator, bench.access, bench.ready, Job("a test"), None)
     await other.start("127.0.0.1", 0, further)
 
     async with bench.http.ws_connect(f"http://127.0.0.1:{further}/socket") as socket:

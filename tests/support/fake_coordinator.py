@@ -17,6 +17,7 @@ from nitocris.background import LoopThread
 from nitocris.coordinator import ToOwner
 from nitocris.errors import ClosedError
 from nitocris.function import Shipment
+from nitocris.job import MappedFunction
 from nitocris.serving import Serving
 
 CHUNK = 3
@@ -63,6 +64,7 @@ class FakeCoordinator:
         supplied: How many items there were.
         sizes: How many items each chunk had.
         cancelled: Items that were given up, as (map, index).
+        mapped: What volunteers would see of the functions of all maps.
     """
 
     def __init__(self) -> None:
@@ -75,6 +77,7 @@ class FakeCoordinator:
         self.supplied = 0
         self.sizes: list[int] = []
         self.cancelled: list[tuple[int, int]] = []
+        self.mapped: list[MappedFunction] = []
         self._changed = threading.Condition()
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
@@ -88,11 +91,13 @@ class FakeCoordinator:
         _: codec.Registry | None,
         inbox: Callable[[ToOwner], None],
         *,
+        mapped: MappedFunction,
         chunk_size: int | None,
         keep_going: bool,
         **_others: object,
     ) -> int:
         self.started += 1
+        self.mapped.append(mapped)
         self.maps[self.started] = Map(unpack(function)[0], inbox, chunk_size or CHUNK, keep_going)
         self._go_on(self.started)
         return self.started

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -48,6 +50,23 @@ def test_stopping_cancels_what_runs_and_joins_the_thread() -> None:
     assert cancelled.is_set()
     assert not loop.alive
     assert "test" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_a_loop_took_while_it_ended_is_closed_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between its last round and its end a loop takes calls that it never begins."""
+    loop = LoopThread("test")
+    loop.stop()
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", lambda *_: Future())
+
+    async def nothing() -> None: ...
+
+    late = nothing()
+    with pytest.raises(ClosedError):
+        loop.run(late)
+
+    assert inspect.getcoroutinestate(late) == inspect.CORO_CLOSED
 
 
 def test_a_stopped_loop_says_that_it_is_closed() -> None:

@@ -14,6 +14,7 @@ from nitocris import events as ev
 from nitocris.coordinator import Coordinator
 from nitocris.function import encode_function, encode_items
 from nitocris.health import MAX_STRIKES
+from nitocris.job import MappedFunction
 
 
 class FakeDevice:
@@ -62,7 +63,11 @@ class Bench:
     async def start(self, function: Callable[..., Any] = abs, **options: Any) -> int:
         options = {"total": self.items, "chunk_size": 1, "timeout": 100.0, **options}
         return await self.coordinator.start_map(
-            encode_function(function), codec.Registry(()), self.receive, **options
+            encode_function(function),
+            codec.Registry(()),
+            self.receive,
+            mapped=MappedFunction.of(function),
+            **options,
         )
 
     def receive(self, note: Any) -> None:

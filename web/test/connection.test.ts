@@ -165,13 +165,20 @@ describe('a connection', () => {
     expect(sockets).toHaveLength(1);
   });
 
-  test.each(['late', 'full'])('%s is a refusal that passes', (code) => {
-    const { link, last } = setUp();
+  test.each([
+    ['late', 'lost'],
+    ['full', 'full'],
+  ])('%s is a refusal that passes', (code, reason) => {
+    const { link, sockets, last } = setUp();
     link.open();
 
     last().receives(frameOf({ type: 'refused', code, message: 'Not now.' }));
 
-    expect(link.state.state).toBe('waiting');
+    expect(link.state).toMatchObject({ state: 'waiting', reason });
+    vi.advanceTimersByTime(500);
+    expect(sockets).toHaveLength(2);
+    last().closes(1006);
+    expect(link.state).toMatchObject({ state: 'waiting', reason: 'lost' });
   });
 
   it('keeps asking, slowly, when another execution took the place of its own', () => {

@@ -27,6 +27,9 @@ FLUSH_SECONDS = 1.0
 FLUSH_BYTES = 8 * 1024 * 1024
 """Large results leave as soon as they are this large together, to keep memory and frames small."""
 
+MAX_RAISED_LENGTH = 4000
+"""Characters of a traceback that is shown to the volunteer."""
+
 Limit: TypeAlias = Callable[[float], AbstractContextManager[None]]
 
 
@@ -58,6 +61,8 @@ class WorkerCore:
         self._limit = limit or (lambda _: nullcontext())
         self._functions: dict[int, _Function] = {}
         self._frames: Iterator[bytes] | None = None
+        self._raised: str | None = None
+        self._raised_in_step = False
 
     def receive(self, frame: Buffer, blobs: Sequence[Buffer] = ()) -> None:
         """Takes a `map`, `chunk` or `forget` frame with the blobs that its header lists.
@@ -80,10 +85,19 @@ class WorkerCore:
         """Computes for about a second; returns a result frame, or None when the chunk is done."""
         if self._frames is None:
             return None
+        self._raised_in_step = False
         frame = next(self._frames, None)
         if frame is None:
             self._frames = None
         return frame
+
+    def raised(self) -> str | None:
+        """Returns what was raised since this was last asked, as a traceback, or None.
+
+        Of several it is the first one in the latest step, so that a million failures cost little.
+        """
+        text, self._raised = self._raised, None
+        return text
 
     def abandon(self) -> None:
         """Drops the chunk under way, if there is one; the functions stay known."""
@@ -99,7 +113,11 @@ class WorkerCore:
         outcomes = self._outcomes(chunk, function, payload, blobs)
         flush_at = self._clock() + FLUSH_SECONDS
         while not answer.is_over:
-            answer.add(next(outcomes))
+            outcome = next(outcomes)
+            if isinstance(outcome, Raised):
+                self._note(outcome)
+            answer.add(outcome)
+            del outcome  # it may be large, and the next one as well
             if (
                 answer.is_over
                 or chunk.piecewise
@@ -108,6 +126,11 @@ class WorkerCore:
             ):
                 yield from answer.frames()
                 flush_at = self._clock() + FLUSH_SECONDS
+
+    def _note(self, raised: Raised) -> None:
+        if not self._raised_in_step:
+            self._raised_in_step = True
+            self._raised = raised.text(MAX_RAISED_LENGTH)
 
     def _outcomes(
         self,

@@ -26,3 +26,7 @@ class PyodideWorker:
     def step(self) -> bytes | None:
         """Computes for about a second; returns a result frame, or None when the chunk is done."""
         return self._core.step()
+
+    def raised(self) -> str | None:
+        """Returns the traceback of what was raised since this was last asked, if anything was."""
+        return self._core.raised()

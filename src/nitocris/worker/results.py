@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from traceback import walk_tb
+from traceback import format_exception, walk_tb
 from types import TracebackType
 
 from .. import codec, protocol
@@ -38,6 +38,14 @@ class Raised:
         """
         trace, error.__traceback__ = error.__traceback__, None
         return cls(error, transient, trace)
+
+    def text(self, longest: int) -> str:
+        """Returns the formatted traceback, or its last `longest` characters: they say the most."""
+        try:
+            text = "".join(format_exception(type(self.error), self.error, self.traceback))
+        except Exception:  # a stranger's exception, with attributes of any kind
+            text = f"{type(self.error).__name__}, whose traceback cannot be formatted"
+        return text[-longest:]
 
 
 class Answer:

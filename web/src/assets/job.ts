@@ -1,26 +1,99 @@
-import type { Fetching } from './download';
-export interface JobFunction {
+// What the work is for and how far it is, as /api/job tells it.
+import { strings } from '../strings';
+import { DownloadError, type Fetching, request } from './download';
+
+export interface Job {
+  readonly title: string;
+  /** Plain text by the owner, if there is any. */
+  readonly description: string | null;
+  /** Those of the maps that run now, the oldest first. */
+  readonly functions: readonly MappedFunction[];
+  readonly devices: number;
+  /** Null while no map runs. */
+  readonly progress: JobProgress | null;
+}
+
+export interface MappedFunction {
   readonly map: number;
   readonly name: string;
+  /** As the owner wrote it; null for what has no Python source. */
   readonly source: string | null;
 }
-export interface Job {
-  readonly description: string;
-  readonly functions: readonly JobFunction[];
-  readonly standing: null;
+
+export interface JobProgress {
+  readonly done: number;
+  readonly total: number | null;
+  /** Items per second of all workers together. */
+  readonly rate: number;
+  /** Seconds. */
+  readonly remaining: number | null;
 }
-export async function fetchJob(_: Fetching): Promise<Job> {
+
+/**
+ * Asks the coordinator what the work is.
+ *
+ * @throws DownloadError The token is wrong, or the answer makes no sense.
+ */
+export async function fetchJob(fetching: Fetching): Promise<Job> {
+  const response = await request('/api/job', fetching, 'no-store');
+  const job = record(await parsed(response));
   return {
-    description:
-      'I am looking for patterns in primes for my thesis.\nThank you for lending me a core!',
-    functions: [
-      {
-        map: 1,
-        name: 'nth_prime',
-        source:
-          'def nth_prime(n):\n    """Returns the n-th prime."""\n    found = []\n    candidate = 2\n    while len(found) < n:\n        if all(candidate % p for p in found):\n            found.append(candidate)\n        candidate += 1\n    return found[-1]\n',
-      },
-    ],
-    standing: null,
+    title: text(job['title']),
+    description: nullable(text, job['description']),
+    functions: list(job['functions']).map(mappedFunction),
+    devices: amount(job['devices']),
+    progress: nullable(progress, job['progress']),
   };
+}
+
+function mappedFunction(value: unknown): MappedFunction {
+  const { map, name, source } = record(value);
+  return { map: amount(map), name: text(name), source: nullable(text, source) };
+}
+
+function progress(value: unknown): JobProgress {
+  const { done, total, rate, remaining } = record(value);
+  return {
+    done: amount(done),
+    total: nullable(amount, total),
+    rate: amount(rate),
+    remaining: nullable(amount, remaining),
+  };
+}
+
+async function parsed(response: Response): Promise<unknown> {
+  const body = await response.text();
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw strange();
+  }
+}
+
+function nullable<T>(read: (value: unknown) => T, value: unknown): T | null {
+  return value === null ? null : read(value);
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) throw strange();
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw strange();
+  return value;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw strange();
+  return value;
+}
+
+function amount(value: unknown): number {
+  if (typeof value !== 'number' || value < 0) throw strange();
+  return value;
+}
+
+function strange(): DownloadError {
+  return new DownloadError(strings.environment.strange);
 }

@@ -19,7 +19,8 @@ export type Connection =
       readonly state: 'waiting';
       readonly until: number;
       readonly attempt: number;
-      readonly reason?: 'lost' | 'full';
+      /** The coordinator answered, but has no place, or the connection broke. */
+      readonly reason?: 'full' | 'lost';
     }
   /** The coordinator said goodbye; its link may come back when the script is run again. */
   | { readonly state: 'ended'; readonly until: number; readonly attempt: number }
@@ -172,7 +173,7 @@ export class CoordinatorLink {
   }
 
   #refused({ code, message }: Extract<FromCoordinator, { type: 'refused' }>): void {
-    if (PASSING.has(code)) return this.#lost('waiting');
+    if (PASSING.has(code)) return this.#lost('waiting', code === 'full' ? 'full' : 'lost');
     if (code === 'token' && this.#wasWelcome) {
       // Another execution answers at this address now; ours may return.
       this.#attempt = SLOW_ATTEMPT;
@@ -192,11 +193,12 @@ export class CoordinatorLink {
     this.#become({ state: 'refused', code, message });
   }
 
-  #lost(state: 'waiting' | 'ended'): void {
+  #lost(state: 'waiting' | 'ended', reason: 'full' | 'lost' = 'lost'): void {
     this.#hangUp();
     this.#attempt += 1;
     const wait = backoff(this.#attempt, this.#ports.random());
-    this.#become({ state, until: Date.now() + wait, attempt: this.#attempt });
+    const next = { until: Date.now() + wait, attempt: this.#attempt };
+    this.#become(state === 'waiting' ? { state, ...next, reason } : { state, ...next });
     this.#after(wait, () => this.#dial());
   }
 

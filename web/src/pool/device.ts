@@ -155,7 +155,7 @@ export class Device {
     this.#askedAt = Date.now();
     try {
       this.#job = await fetchJob({ fetch: this.#ports.fetch, token: this.#token });
-      if (!this.#session) this.#standing = this.#job.standing;
+      if (!this.#session) this.#standing = standingOf(this.#job);
       this.#changed();
     } catch {
       // What is shown besides is known from the environment.
@@ -201,5 +201,15 @@ function askOf(environment: Environment, job: Job | undefined): Ask {
     functions: job?.functions ?? [],
     wheels: environment.wheels.map(({ name }) => name),
     bytes: sizeOf(environment),
+  };
+}
+
+function standingOf({ devices, progress }: Job): Standing {
+  if (!progress) return { devices, done: 0, total: 0, rate: 0 };
+  const { done, total, rate, remaining } = progress;
+  return {
+    ...{ devices, done, rate },
+    ...(total !== null && { total }),
+    ...(remaining !== null && { remaining }),
   };
 }

@@ -1,6 +1,6 @@
 // What the I/O worker tells the page: everything that is shown, in one value that cannot contradict
 // itself. Plain data, because it crosses a thread.
-import type { JobFunction } from '../assets/job';
+import type { MappedFunction } from '../assets/job';
 import type { Connection } from '../link/connection';
 import type { Failure, StepName } from '../messages';
 import type { Mode } from './mode';
@@ -12,7 +12,7 @@ export interface Ask {
   readonly description: string;
   readonly python: string;
   /** What runs now; empty between maps, or while it is not known. */
-  readonly functions: readonly JobFunction[];
+  readonly functions: readonly MappedFunction[];
   /** Files of packages, such as "numpy-2.0.1-cp312-….whl". */
   readonly wheels: readonly string[];
   readonly bytes: number;

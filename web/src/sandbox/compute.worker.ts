@@ -58,7 +58,7 @@ function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
       worked += spent;
       if (bytes === undefined) break;
       const frame = taken(bytes);
-      tell(port, { type: 'result', frame, raised: worker.raised?.() ?? null }, [frame]);
+      tell(port, { type: 'result', frame, raised: worker.raised() ?? null }, [frame]);
       if (share < 1) await rest(spent * (1 / share - 1));
       else if (performance.now() - listened >= LISTEN_AFTER_MS) await rest(0);
       else continue;
