@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -103,6 +104,21 @@ def volunteer(chromium: Browser) -> Iterator[Open]:
 
 
 Execution = partial(DistributedExecution, host="127.0.0.1", progress=False)
+
+
+def in_thread(function: object, *arguments: object) -> tuple[threading.Thread, list[object]]:
+    """Runs a map beside the test, which drives the pages meanwhile."""
+    outcome: list[object] = []
+
+    def run() -> None:
+        try:
+            outcome.append(function(*arguments))  # type: ignore[operator]
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, outcome
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -16,7 +15,7 @@ import pytest
 from playwright.sync_api import expect
 
 from nitocris import DistributedExecution, RemoteError, WorkerLostError
-from tests.browser.conftest import Execution, Open
+from tests.browser.conftest import Execution, Open, in_thread
 from tests.integration.test_native import sieve
 
 cloudpickle.register_pickle_by_value(sys.modules["tests.integration.test_native"])
@@ -129,21 +128,6 @@ def test_two_pages(execution: DistributedExecution, volunteer: Open) -> None:
     assert execution.map(slow, range(40), chunk_size=2) == list(range(40))
     for page in pages:
         expect(page.page.get_by_test_id("items-done")).not_to_have_text("0")
-
-
-def in_thread(function: object, *arguments: object) -> tuple[threading.Thread, list[object]]:
-    """Runs a map beside the test, which drives the pages meanwhile."""
-    outcome: list[object] = []
-
-    def run() -> None:
-        try:
-            outcome.append(function(*arguments))  # type: ignore[operator]
-        except Exception as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, outcome
 
 
 def slow_square(x: int) -> int:

@@ -83,7 +83,7 @@ export const strings = {
       workText: (names: readonly string[]) =>
         names.length === 0
           ? 'Nothing at the moment: the work comes when the owner sends it, and always into the same sandbox.'
-          : `The owner’s Python ${names.length === 1 ? 'function' : 'functions'} ${names.join(', ')}, again and again, with other numbers each time.`,
+          : `The owner’s Python ${names.length === 1 ? 'function' : 'functions'} ${names.join(', ')}, again and again, with other inputs each time.`,
       source: 'Read the code',
       sourceOf: (name: string) => `Read the code of ${name}`,
       sandbox: 'Sandbox',
@@ -199,7 +199,7 @@ export const strings = {
     share: (share: number) =>
       share > 0 && share < 0.01
         ? 'less than 1 % of the speed is yours'
-        : `${whole.format(100 * share)} % of the speed is yours`,
+        : `${whole.format(Math.round(100 * share))} % of the speed is yours`,
     nothing: 'Nothing is being computed at the moment.',
   },
 

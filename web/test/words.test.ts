@@ -94,6 +94,7 @@ describe('how the job stands', () => {
       standingWords(STANDING, { ...TALLY, steadyRate }).at(-1);
 
     expect(shareOf(9)).toBe('100 % of the speed is yours');
+    expect(shareOf(2.439)).toBe('30 % of the speed is yours');
     expect(shareOf(0.01)).toBe('less than 1 % of the speed is yours');
     expect(shareOf(0)).toBe('0 % of the speed is yours');
   });
