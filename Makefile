@@ -30,12 +30,12 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: demo test check page wheel fuzz chaos simulation format clean
-.PHONY: ready check-python check-page environment chromium test-computing test-waiting
+.PHONY: ready check-python check-page environment browsers test-computing test-waiting
 
 demo: ready
 	$(BIN)/python examples/01_squares.py
 
-test: chromium check
+test: browsers check
 	@$(MAKE) --no-print-directory $(PARALLEL) test-computing test-waiting
 	$(BIN)/python scripts/test_other_pythons.py
 
@@ -68,8 +68,8 @@ test-computing: $(ENVIRONMENT)
 test-waiting: $(ENVIRONMENT)
 	$(BIN)/python -m pytest tests/integration tests/chaos tests/browser
 
-chromium:
-	scripts/ensure_chromium.sh
+browsers:
+	scripts/ensure_browsers.sh
 
 wheel: ready
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -9,9 +9,11 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from nitocris import DistributedExecution
+from tests.browser import parts
+from tests.browser.canary import Canary
 from tests.support.numpy_wheel import BUILDS, numpy_wheel
 
 START_TIMEOUT = 60_000
@@ -30,16 +32,45 @@ _ARGUMENTS = [
 ]
 
 
+_BROWSERS = pytest.StashKey[list[str]]()
+
+
+def note_browser(config: pytest.Config, name: str) -> None:
+    """Has a browser named at the end of the run."""
+    config.stash.setdefault(_BROWSERS, []).append(name)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Says which browsers ran: some are tested only where they are."""
+    if names := config.stash.get(_BROWSERS, []):
+        terminalreporter.write_line(f"Browsers: {', '.join(names)}")
+
+
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """One browser for all tests; each page has a context of its own."""
-    names = ("chromium", "chromium-browser", "google-chrome")  # as in scripts/ensure_chromium.sh
-    executable = next(filter(None, map(shutil.which, names)), None)
-    assert executable, "no Chromium: run scripts/ensure_chromium.sh"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+        browser = launch_chromium(playwright)
+        note_browser(request.config, f"Chromium {browser.version}")
         yield browser
         browser.close()
+
+
+def launch_chromium(playwright: Playwright) -> Browser:
+    """Starts the system's Chromium without a window."""
+    names = ("chromium", "chromium-browser", "google-chrome")  # as in scripts/ensure_browsers.sh
+    executable = next(filter(None, map(shutil.which, names)), None)
+    assert executable, "no Chromium: run scripts/ensure_browsers.sh"
+    return playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+
+
+@pytest.fixture(scope="module")
+def canary() -> Iterator[Canary]:
+    """Hears whatever leaves a browser for one port of this machine."""
+    with Canary() as canary:
+        yield canary
 
 
 class Volunteer:
@@ -57,19 +88,15 @@ class Volunteer:
 
     def start(self, workers: int = 1) -> None:
         """Presses Start, and waits until all workers are ready."""
-        slider = self.page.get_by_role("slider", name="Workers")
+        slider = parts.WORKERS.on(self.page)
         if slider.count():
             slider.fill(str(workers))
-        self.page.get_by_role("button", name="Start", exact=True).click()
+        parts.START.on(self.page).click()
         self.expect_workers(workers)
 
     def expect_workers(self, workers: int) -> None:
         """Waits until so many workers idle or compute."""
-        ready = (
-            self.page.get_by_test_id("worker-state")
-            .filter(has_text="idle")
-            .or_(self.page.get_by_test_id("worker-state").filter(has_text="computing"))
-        )
+        ready = self.page.get_by_test_id(parts.WORKER_STATE).filter(has_text=parts.READY)
         expect(ready).to_have_count(workers, timeout=START_TIMEOUT)
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import expect
 
 from nitocris import DistributedExecution, RemoteError, WorkerLostError
+from tests.browser import parts
 from tests.browser.conftest import Execution, Open
 from tests.integration.test_native import sieve
 
@@ -38,7 +39,7 @@ def test_squares(execution: DistributedExecution, volunteer: Open) -> None:
     assert execution.map(lambda x: x * x, range(5)) == [0, 1, 4, 9, 16]
     assert execution.map(lambda x: -x, range(100)) == [-x for x in range(100)]
 
-    expect(page.page.get_by_test_id("items-done")).to_have_text("105")
+    expect(page.page.get_by_test_id(parts.ITEMS_DONE)).to_have_text("105")
     assert page.errors == []
 
 
@@ -127,7 +128,7 @@ def test_two_pages(execution: DistributedExecution, volunteer: Open) -> None:
 
     assert execution.map(slow, range(40), chunk_size=2) == list(range(40))
     for page in pages:
-        expect(page.page.get_by_test_id("items-done")).not_to_have_text("0")
+        expect(page.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0")
 
 
 def in_thread(function: object, *arguments: object) -> tuple[threading.Thread, list[object]]:
@@ -160,7 +161,7 @@ def test_a_page_closed_and_one_opened_in_the_middle(
     leaving = volunteer(execution.url)
     leaving.start()
     thread, outcome = in_thread(execution.map, slow_square, range(200))
-    expect(leaving.page.get_by_test_id("items-done")).not_to_have_text("0", timeout=30_000)
+    expect(leaving.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
     leaving.close()
     volunteer(execution.url).start()
@@ -249,10 +250,10 @@ def test_stop_gives_the_work_back(execution: DistributedExecution, volunteer: Op
     page = volunteer(execution.url)
     page.start()
     thread, outcome = in_thread(execution.map, slow_square, range(100))
-    expect(page.page.get_by_test_id("items-done")).not_to_have_text("0", timeout=30_000)
+    expect(page.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
-    page.page.get_by_role("button", name="Stop").click()
-    page.page.get_by_role("button", name="Start again").click()
+    parts.STOP.on(page.page).click()
+    parts.START_AGAIN.on(page.page).click()
     thread.join()
 
     assert outcome == [[x * x for x in range(100)]]
@@ -276,11 +277,11 @@ def test_the_token_does_not_stay_in_the_address(
 ) -> None:
     """Whoever looks over a shoulder sees no token, and a reload still works."""
     page = volunteer(execution.url)
-    expect(page.page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    expect(parts.START.on(page.page)).to_be_enabled()
 
     assert "#" not in page.page.url
     page.page.reload()
-    expect(page.page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    expect(parts.START.on(page.page)).to_be_enabled()
 
 
 def test_nothing_heavy_loads_before_start(execution: DistributedExecution, volunteer: Open) -> None:
@@ -289,7 +290,7 @@ def test_nothing_heavy_loads_before_start(execution: DistributedExecution, volun
     requested: list[str] = []
     page.page.on("request", lambda request: requested.append(request.url))
     page.page.goto(execution.url)
-    expect(page.page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    expect(parts.START.on(page.page)).to_be_enabled()
 
     base = execution.url.partition("/#")[0]
     assert [url for url in requested if not url.startswith(base)] == []

@@ -1,0 +1,36 @@
+"""What tests press and read on the page, by role and name, in one place for every browser."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from playwright.sync_api import Locator, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A control as assistive technology announces it."""
+
+    role: str
+    name: str
+
+    def on(self, page: Page) -> Locator:
+        """Returns where Playwright finds it."""
+        return page.get_by_role(self.role, name=self.name, exact=True)  # type: ignore[arg-type]
+
+
+START = Part("button", "Start")
+START_AGAIN = Part("button", "Start again")
+STOP = Part("button", "Stop")
+WORKERS = Part("slider", "Workers")
+WHAT_RUNS = Part("group", "What runs here?")
+
+ITEMS_DONE = "items-done"
+"""Test id of the number of items that this device has done."""
+
+WORKER_STATE = "worker-state"
+"""Test id of the word that each worker has for what it does."""
+
+READY = re.compile(r"^(idle|computing)$")
+"""What a worker says that could take a chunk."""
