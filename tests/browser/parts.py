@@ -17,14 +17,22 @@ class Part:
 
     def on(self, page: Page) -> Locator:
         """Returns where Playwright finds it."""
+        if self.role == "summary":
+            # Browsers call it "disclosure triangle" or "button"; ARIA has no word for it.
+            return page.locator("summary", has_text=self.name)
         return page.get_by_role(self.role, name=self.name, exact=True)  # type: ignore[arg-type]
+
+    def has_focus(self, page: Page) -> bool:
+        """Returns whether the keyboard acts on it."""
+        found = self.on(page)
+        return found.count() == 1 and bool(found.evaluate("it => it === document.activeElement"))
 
 
 START = Part("button", "Start")
 START_AGAIN = Part("button", "Start again")
 STOP = Part("button", "Stop")
 WORKERS = Part("slider", "Workers")
-WHAT_RUNS = Part("group", "What runs here?")
+WHAT_RUNS = Part("summary", "What runs here?")
 
 ITEMS_DONE = "items-done"
 """Test id of the number of items that this device has done."""

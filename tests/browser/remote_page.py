@@ -17,7 +17,7 @@ PATIENCE_S = 60.0
 """As long as the pages in Chromium have until they are ready."""
 
 _HOME_KEY = "\ue011"
-_TAGS = {"button": "button", "slider": "input[type=range]", "group": "details"}
+_TAGS = {"button": "button", "slider": "input[type=range]", "summary": "summary"}
 
 _FIND = """
 const [tag, name] = %s;
