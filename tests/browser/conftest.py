@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
@@ -76,11 +77,14 @@ def canary() -> Iterator[Canary]:
 class Volunteer:
     """A page that somebody has opened."""
 
-    def __init__(self, browser: Browser, url: str, cores: int) -> None:
-        self._context = browser.new_context(viewport={"width": 400, "height": 800})
+    def __init__(
+        self, browser: Browser, url: str, cores: int, init_script: str = "", **context: Any
+    ) -> None:
+        self._context = browser.new_context(**{"viewport": {"width": 400, "height": 800}} | context)
         self._context.add_init_script(
             f"Object.defineProperty(Navigator.prototype, 'hardwareConcurrency', {{value: {cores}}})"
         )
+        self._context.add_init_script(init_script)
         self.errors: list[str] = []
         self.page: Page = self._context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -109,11 +113,11 @@ Open = Callable[..., Volunteer]
 
 @pytest.fixture
 def volunteer(chromium: Browser) -> Iterator[Open]:
-    """Opens pages: `volunteer(url, cores=2)`; they are closed after the test."""
+    """Opens pages: `volunteer(url, cores=2, init_script="")`; they are closed after the test."""
     with ExitStack() as stack:
 
-        def open_page(url: str, cores: int = 2) -> Volunteer:
-            page = Volunteer(chromium, url, cores)
+        def open_page(url: str, cores: int = 2, init_script: str = "") -> Volunteer:
+            page = Volunteer(chromium, url, cores, init_script)
             stack.callback(page.close)
             return page
 

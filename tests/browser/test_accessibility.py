@@ -129,7 +129,7 @@ def reached(
         state.reach(execution, volunteer)
         yield volunteer.page
         volunteer.close()
-        execution.shutdown(wait=False, cancel_futures=True)
+        execution.close()
 
 
 @pytest.fixture
