@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from nitocris import DistributedExecution
 from tests.browser import axe, parts
-from tests.browser.conftest import Execution, Open, Volunteer
+from tests.browser.conftest import START_TIMEOUT, Execution, Open, Volunteer
 from tests.browser.parts import Part
 
 pytestmark = pytest.mark.timeout(120)
@@ -60,8 +60,9 @@ def compute(execution: DistributedExecution, volunteer: Volunteer) -> None:
     volunteer.start()
     execution.map(abs, range(5))
     execution.submit(time.sleep, 3600)
-    expect(volunteer.page.get_by_test_id(parts.WORKER_STATE)).to_have_text("computing")
-    expect(volunteer.page.get_by_role("img")).to_be_visible()
+    working = volunteer.page.get_by_test_id(parts.WORKER_STATE)
+    expect(working).to_have_text("computing", timeout=START_TIMEOUT)
+    expect(volunteer.page.get_by_role("img")).to_be_visible(timeout=START_TIMEOUT)
 
 
 def read_that_the_link_is_wrong(_: DistributedExecution, volunteer: Volunteer) -> None:

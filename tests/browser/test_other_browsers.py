@@ -14,7 +14,7 @@ from tests.browser.conftest import Execution, note_browser
 from tests.browser.engines import ENGINES, Engine
 from tests.browser.remote_page import RemotePage
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
