@@ -20,8 +20,6 @@ Worker SharedWorker WebSocket WebSocketStream WebTransport EventSource XMLHttpRe
 importScripts BroadcastChannel indexedDB caches FontFace OffscreenCanvas
 """
 
-ORDINARY_PAGE = "data:text/html,an ordinary page"
-
 _ASKED_BY_CONTROL = (b"GET /socket ", b"GET /request ")
 
 _HOSTILE_WORKER = """
@@ -43,7 +41,7 @@ postMessage('tried');
 
 
 def control(canary: Canary) -> str:
-    """Returns the body of a function that asks the canary twice, from an ordinary page."""
+    """Returns the body of a function that asks the canary twice, from the canary's own page."""
     return f"""
         new WebSocket('ws://127.0.0.1:{canary.port}/socket');
         await fetch('http://127.0.0.1:{canary.port}/request', {{mode: 'no-cors'}});

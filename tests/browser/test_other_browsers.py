@@ -54,7 +54,7 @@ def test_matrix_vector_products_with_numpy(engine: Engine) -> None:
 
 def test_the_canary_sees_what_an_ordinary_page_sends(engine: Engine, canary: Canary) -> None:
     """The control: in this browser, too, silence means something."""
-    engine.goto(escape.ORDINARY_PAGE)
+    engine.goto(canary.url)
     before = len(canary.seen)
 
     engine.evaluate(escape.control(canary))

@@ -11,7 +11,7 @@ from tests.browser.conftest import Execution, Open
 
 def test_the_canary_sees_what_an_ordinary_page_sends(canary: Canary, volunteer: Open) -> None:
     """The control: without the sandbox the same requests arrive, so silence means something."""
-    page = volunteer(escape.ORDINARY_PAGE).page
+    page = volunteer(canary.url).page
     before = len(canary.seen)
 
     page.evaluate(f"async () => {{ {escape.control(canary)} }}")
