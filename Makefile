@@ -5,6 +5,8 @@
 # make wheel   a wheel with everything, into dist/
 # make fuzz    a million damaged results into the codec
 # make chaos   60 SIGKILLs a minute among 20 native workers, for some minutes
+# make soak    five million items through one page: its memory, its chart, its longest tasks
+# make screenshots   the page's states, into docs/images
 # make simulation   10,000 seeds, 100,000 workers, and the table of docs/scheduler.md
 # make format  formats all sources
 # make clean   removes what the targets above made
@@ -29,13 +31,13 @@ PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null)
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: demo test check page wheel fuzz chaos simulation format clean
-.PHONY: ready check-python check-page environment chromium test-computing test-waiting
+.PHONY: demo test check page wheel fuzz chaos soak screenshots simulation format clean
+.PHONY: ready check-python check-page environment browsers test-computing test-waiting
 
 demo: ready
 	$(BIN)/python examples/01_squares.py
 
-test: chromium check
+test: browsers check
 	@$(MAKE) --no-print-directory $(PARALLEL) test-computing test-waiting
 	$(BIN)/python scripts/test_other_pythons.py
 
@@ -68,8 +70,8 @@ test-computing: $(ENVIRONMENT)
 test-waiting: $(ENVIRONMENT)
 	$(BIN)/python -m pytest tests/integration tests/chaos tests/browser
 
-chromium:
-	scripts/ensure_chromium.sh
+browsers:
+	scripts/ensure_browsers.sh
 
 wheel: ready
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
@@ -79,6 +81,12 @@ fuzz: $(ENVIRONMENT)
 
 chaos: $(ENVIRONMENT)
 	$(BIN)/python -m tests.chaos.kills --seconds 60 --seeds 5
+
+soak: ready browsers
+	NITOCRIS_SOAK_ITEMS=5000000 $(BIN)/python -m pytest -q -s tests/browser/test_soak.py
+
+screenshots: ready browsers
+	$(BIN)/python scripts/screenshots.py
 
 simulation: $(ENVIRONMENT)
 	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd

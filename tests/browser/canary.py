@@ -9,12 +9,19 @@ from typing import Self
 
 
 class Canary:
-    """Listens on one loopback port, TCP and UDP; `seen` holds the first bytes of each caller."""
+    """Listens on one loopback port, TCP and UDP.
+
+    Attributes:
+        seen: The first bytes of each caller.
+        url: An ordinary page without any policy.  (A `data:` page can inherit one: in WebKit it
+            has that of the page before it.)
+    """
 
     def __init__(self) -> None:
         self.seen: list[bytes] = []
         self._tcp = socket.create_server(("127.0.0.1", 0))
         self.port = self._tcp.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(("127.0.0.1", self.port))
         self._threads = [

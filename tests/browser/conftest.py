@@ -8,11 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from nitocris import DistributedExecution
+from tests.browser import parts
+from tests.browser.canary import Canary
 from tests.support.numpy_wheel import BUILDS, numpy_wheel
 
 START_TIMEOUT = 60_000
@@ -31,26 +34,58 @@ _ARGUMENTS = [
 ]
 
 
+_BROWSERS = pytest.StashKey[list[str]]()
+
+
+def note_browser(config: pytest.Config, name: str) -> None:
+    """Has a browser named at the end of the run."""
+    config.stash.setdefault(_BROWSERS, []).append(name)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Says which browsers ran: some are tested only where they are."""
+    if names := config.stash.get(_BROWSERS, []):
+        terminalreporter.write_line(f"Browsers: {', '.join(names)}")
+
+
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """One browser for all tests; each page has a context of its own."""
-    names = ("chromium", "chromium-browser", "google-chrome")  # as in scripts/ensure_chromium.sh
-    executable = next(filter(None, map(shutil.which, names)), None)
-    assert executable, "no Chromium: run scripts/ensure_chromium.sh"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+        browser = launch_chromium(playwright)
+        note_browser(request.config, f"Chromium {browser.version}")
         yield browser
         browser.close()
+
+
+def launch_chromium(playwright: Playwright) -> Browser:
+    """Starts the system's Chromium without a window."""
+    names = ("chromium", "chromium-browser", "google-chrome")  # as in scripts/ensure_browsers.sh
+    executable = next(filter(None, map(shutil.which, names)), None)
+    assert executable, "no Chromium: run scripts/ensure_browsers.sh"
+    return playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+
+
+@pytest.fixture(scope="module")
+def canary() -> Iterator[Canary]:
+    """Hears whatever leaves a browser for one port of this machine."""
+    with Canary() as canary:
+        yield canary
 
 
 class Volunteer:
     """A page that somebody has opened."""
 
-    def __init__(self, browser: Browser, url: str, cores: int) -> None:
-        self._context = browser.new_context(viewport={"width": 400, "height": 800})
+    def __init__(
+        self, browser: Browser, url: str, cores: int, init_script: str = "", **context: Any
+    ) -> None:
+        self._context = browser.new_context(**{"viewport": {"width": 400, "height": 800}} | context)
         self._context.add_init_script(
             f"Object.defineProperty(Navigator.prototype, 'hardwareConcurrency', {{value: {cores}}})"
         )
+        self._context.add_init_script(init_script)
         self.errors: list[str] = []
         self.page: Page = self._context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -58,28 +93,24 @@ class Volunteer:
 
     def start(self, workers: int = 1) -> None:
         """Presses Start, and waits until all workers are ready."""
-        slider = self.page.get_by_role("slider", name="Workers")
+        slider = parts.WORKERS.on(self.page)
         if slider.count():
             slider.fill(str(workers))
-        self.press("Start")
+        self.press(parts.START)
         self.expect_workers(workers)
 
-    def press(self, verb: str) -> None:
+    def press(self, button: parts.Part) -> None:
         """Presses a button as soon as it is there."""
-        self.page.get_by_role("button", name=verb, exact=True).click()
+        button.on(self.page).click()
 
     def expect_workers(self, workers: int) -> None:
         """Waits until so many workers idle or compute."""
-        ready = (
-            self.page.get_by_test_id("worker-state")
-            .filter(has_text="idle")
-            .or_(self.page.get_by_test_id("worker-state").filter(has_text="computing"))
-        )
+        ready = self.page.get_by_test_id(parts.WORKER_STATE).filter(has_text=parts.READY)
         expect(ready).to_have_count(workers, timeout=START_TIMEOUT)
 
     def expect_state(self, word: str) -> None:
         """Waits until some worker is in this state."""
-        state = self.page.get_by_test_id("worker-state").filter(has_text=word)
+        state = self.page.get_by_test_id(parts.WORKER_STATE).filter(has_text=word)
         expect(state.first).to_be_visible(timeout=START_TIMEOUT)
 
     def close(self) -> None:
@@ -92,11 +123,11 @@ Open = Callable[..., Volunteer]
 
 @pytest.fixture
 def volunteer(chromium: Browser) -> Iterator[Open]:
-    """Opens pages: `volunteer(url, cores=2)`; they are closed after the test."""
+    """Opens pages: `volunteer(url, cores=2, init_script="")`; they are closed after the test."""
     with ExitStack() as stack:
 
-        def open_page(url: str, cores: int = 2) -> Volunteer:
-            page = Volunteer(chromium, url, cores)
+        def open_page(url: str, cores: int = 2, init_script: str = "") -> Volunteer:
+            page = Volunteer(chromium, url, cores, init_script)
             stack.callback(page.close)
             return page
 

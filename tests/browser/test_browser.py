@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import expect
 
 from nitocris import DistributedExecution, RemoteError, WorkerLostError
+from tests.browser import parts
 from tests.browser.conftest import Execution, Open, in_thread
 from tests.integration.test_native import sieve
 
@@ -38,7 +39,7 @@ def test_squares(execution: DistributedExecution, volunteer: Open) -> None:
     assert execution.map(lambda x: x * x, range(5)) == [0, 1, 4, 9, 16]
     assert execution.map(lambda x: -x, range(100)) == [-x for x in range(100)]
 
-    expect(page.page.get_by_test_id("items-done")).to_have_text("105")
+    expect(page.page.get_by_test_id(parts.ITEMS_DONE)).to_have_text("105")
     assert page.errors == []
 
 
@@ -127,7 +128,7 @@ def test_two_pages(execution: DistributedExecution, volunteer: Open) -> None:
 
     assert execution.map(slow, range(40), chunk_size=2) == list(range(40))
     for page in pages:
-        expect(page.page.get_by_test_id("items-done")).not_to_have_text("0")
+        expect(page.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0")
 
 
 def slow_square(x: int) -> int:
@@ -145,7 +146,7 @@ def test_a_page_closed_and_one_opened_in_the_middle(
     leaving = volunteer(execution.url)
     leaving.start()
     thread, outcome = in_thread(execution.map, slow_square, range(200))
-    expect(leaving.page.get_by_test_id("items-done")).not_to_have_text("0", timeout=30_000)
+    expect(leaving.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
     leaving.close()
     volunteer(execution.url).start()
@@ -236,11 +237,11 @@ def test_finish_does_what_has_begun_and_gives_back_the_rest(
     page = volunteer(execution.url)
     page.start()
     thread, outcome = in_thread(execution.map, slow_square, range(100))
-    expect(page.page.get_by_test_id("items-done")).not_to_have_text("0", timeout=30_000)
+    expect(page.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
-    page.press("Finish")
+    page.press(parts.FINISH)
     expect(page.page.get_by_role("heading", name="Thank you!")).to_be_visible()
-    page.press("Start again")
+    page.press(parts.START_AGAIN)
     thread.join()
 
     assert outcome == [[x * x for x in range(100)]]
@@ -253,12 +254,12 @@ def test_stop_now_waits_for_nothing(execution: DistributedExecution, volunteer: 
     future = execution.submit(time.sleep, 10_000)
     page.expect_state("computing")
 
-    page.press("Finish")
-    page.press("Stop now")
+    page.press(parts.FINISH)
+    page.press(parts.STOP_NOW)
     expect(page.page.get_by_role("heading", name="Thank you!")).to_be_visible()
     future.cancel()
 
-    page.press("Start again")
+    page.press(parts.START_AGAIN)
     assert execution.map(abs, [-1]) == [1]
 
 
@@ -280,11 +281,11 @@ def test_the_token_does_not_stay_in_the_address(
 ) -> None:
     """Whoever looks over a shoulder sees no token, and a reload still works."""
     page = volunteer(execution.url)
-    expect(page.page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    expect(parts.START.on(page.page)).to_be_enabled()
 
     assert "#" not in page.page.url
     page.page.reload()
-    expect(page.page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    expect(parts.START.on(page.page)).to_be_enabled()
 
 
 def test_nothing_heavy_loads_before_start(execution: DistributedExecution, volunteer: Open) -> None:
@@ -293,7 +294,7 @@ def test_nothing_heavy_loads_before_start(execution: DistributedExecution, volun
     requested: list[str] = []
     page.page.on("request", lambda request: requested.append(request.url))
     page.page.goto(execution.url)
-    expect(page.page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    expect(parts.START.on(page.page)).to_be_enabled()
 
     base = execution.url.partition("/#")[0]
     assert [url for url in requested if not url.startswith(base)] == []

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from nitocris import DistributedExecution, protocol
+from tests.browser import parts
 from tests.browser.conftest import START_TIMEOUT, Execution, Open, Volunteer, in_thread
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -60,7 +61,7 @@ def heading(page: Volunteer, text: str) -> None:
 
 
 def items_done(page: Volunteer) -> int:
-    return int(page.page.get_by_test_id("items-done").inner_text().replace(",", ""))
+    return int(page.page.get_by_test_id(parts.ITEMS_DONE).inner_text().replace(",", ""))
 
 
 def test_the_page_says_what_it_would_do(execution: DistributedExecution, volunteer: Open) -> None:
@@ -90,9 +91,9 @@ def test_pause_and_resume(execution: DistributedExecution, volunteer: Open) -> N
     page = volunteer(execution.url)
     page.start()
     thread, outcome = in_thread(execution.map, nap, range(300))
-    expect(page.page.get_by_test_id("items-done")).not_to_have_text("0", timeout=30_000)
+    expect(page.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
-    page.press("Pause")
+    page.press(parts.PAUSE)
     heading(page, "Paused")
     page.expect_state("idle")
     assert page.page.title() == "Paused · Nitocris"
@@ -102,7 +103,7 @@ def test_pause_and_resume(execution: DistributedExecution, volunteer: Open) -> N
     assert execution.url  # the coordinator still has the page, without capacity
     with pytest.raises(TimeoutError, match="0 of 1"):
         execution.wait_for_workers(1, timeout=0)
-    page.press("Resume")
+    page.press(parts.RESUME)
     thread.join()
 
     assert outcome == [list(range(300))]
@@ -118,10 +119,10 @@ def test_a_pause_does_not_wait_for_a_long_item(
     page.expect_state("computing")
 
     for _ in range(4):
-        page.press("Pause")
+        page.press(parts.PAUSE)
         heading(page, "Paused")
         page.expect_state("idle")
-        page.press("Resume")
+        page.press(parts.RESUME)
         page.expect_state("computing")
     thread.join()
 
@@ -195,7 +196,7 @@ def test_keeps_to_the_chosen_hours(execution: DistributedExecution, volunteer: O
     soon = f"{(hour + 2) % 24:02}:00"
     page.page.get_by_label("from", exact=True).fill(soon)
     page.page.get_by_label("to", exact=True).fill(f"{(hour + 4) % 24:02}:00")
-    page.press("Start")
+    page.press(parts.START)
 
     heading(page, "Paused")
     expect(page.page.get_by_test_id("pause")).to_contain_text(f"by itself at {soon}")
@@ -229,7 +230,7 @@ def test_the_screen_stays_on_while_it_runs(
 
     page.start()
     assert page.page.evaluate("locks") == ["taken"]
-    page.press("Finish")
+    page.press(parts.FINISH)
     heading(page, "Thank you!")
 
     assert page.page.evaluate("locks") == ["taken", "released"]
@@ -272,7 +273,7 @@ def test_the_tab_shows_the_state(execution: DistributedExecution, volunteer: Ope
     expect(icon).to_have_attribute("data-sign", "computing")
     expect(icon).to_have_attribute("href", re.compile("^data:image/svg"))
     expect(page.page).to_have_title("0 done · Nitocris")
-    page.press("Pause")
+    page.press(parts.PAUSE)
     expect(icon).to_have_attribute("data-sign", "paused")
     future.cancel()
 
@@ -314,7 +315,7 @@ def test_numbers_of_this_device_and_of_all(
     assert outcome == [list(range(200))]
     expect(job).to_contain_text("Nothing is being computed")
     count = items_done(page)
-    page.press("Finish")
+    page.press(parts.FINISH)
 
     expect(page.page.get_by_text(f"This device did {count} items")).to_be_visible()
 
@@ -325,7 +326,7 @@ def test_a_full_coordinator(volunteer: Open) -> None:
         first = volunteer(d.url)
         first.start()
         second = volunteer(d.url)
-        second.press("Start")
+        second.press(parts.START)
         expect(second.page.get_by_text("All places are taken")).to_be_visible()
 
         first.close()
@@ -341,7 +342,7 @@ def test_an_old_page(
     """One that speaks another version of the protocol is told to reload."""
     page = volunteer(execution.url)
     monkeypatch.setattr(protocol, "PROTOCOL_VERSION", protocol.PROTOCOL_VERSION + 1)
-    page.press("Start")
+    page.press(parts.START)
 
     expect(page.page.get_by_role("alert")).to_contain_text("Reload the page")
 

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from nitocris import DistributedExecution
+from tests.browser import parts
 from tests.browser.conftest import Execution, Open, in_thread
 from tests.support.wire import Wire
 
@@ -48,7 +49,7 @@ def test_a_lost_connection_comes_back_by_itself(
     page = volunteer(link)
     page.start()
     thread, outcome = in_thread(d.map, nap, range(200))
-    expect(page.page.get_by_test_id("items-done")).not_to_have_text("0", timeout=30_000)
+    expect(page.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
     wire.cut()
     expect(page.page.get_by_text("The connection is lost")).to_be_visible()

@@ -1,0 +1,148 @@
+"""Takes the pictures of the page's states: real work, in Chromium, into docs/images.
+
+    .venv/bin/python scripts/screenshots.py [FOLDER]
+
+`STATES` is the table; each state is reached once, and taken for every device and scheme.  The
+pictures hold nothing of this machine: the page shows no address, and the title is made up.
+What counts or draws goes its own way, so two runs agree in all but numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count, product
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from nitocris import ClosedError, DistributedExecution  # noqa: E402  # tests.browser needs the path above
+from tests.browser import parts  # noqa: E402
+from tests.browser.conftest import Volunteer, launch_chromium  # noqa: E402
+
+TITLE = "the orbits of 10,000 asteroids"
+CORES = 8
+WORKERS = 2
+
+SCHEMES = ("light", "dark")
+MAX_BYTES = 300_000
+
+SECONDS_OF_WORK = 45
+"""Until there is a line in the chart that looks like one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A screen: its size in CSS pixels, and how many real ones there are to each."""
+
+    width: int
+    height: int
+    scale: int
+
+    def context(self) -> dict[str, Any]:
+        """Returns what makes Playwright show a page there."""
+        viewport = {"width": self.width, "height": self.height}
+        return {"viewport": viewport, "device_scale_factor": self.scale}
+
+
+DEVICES = {"phone": Device(390, 844, 2), "desktop": Device(1280, 800, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a state is made of: an execution, and a page on each device that has opened its link."""
+
+    execution: DistributedExecution
+    volunteers: dict[str, Volunteer]
+
+
+def before_start(stage: Stage) -> None:
+    """The link has been opened."""
+    for volunteer in stage.volunteers.values():
+        expect(parts.START.on(volunteer.page)).to_be_enabled()
+
+
+def computing(stage: Stage) -> None:
+    """Work has been under way for some time."""
+    for volunteer in stage.volunteers.values():
+        volunteer.start(workers=WORKERS)
+    Thread(target=_work_through, args=[stage.execution], daemon=True).start()
+    for volunteer in stage.volunteers.values():
+        expect(volunteer.page.get_by_role("img")).to_be_visible()
+    time.sleep(SECONDS_OF_WORK)
+
+
+STATES: dict[str, Callable[[Stage], None]] = {
+    "before-start": before_start,
+    "computing": computing,
+}
+
+
+def main(folder: Path) -> None:
+    """Takes all pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
+        # The user's own links are left alone.
+        os.environ |= {"XDG_STATE_HOME": home, "XDG_CACHE_HOME": home}
+        browser = launch_chromium(playwright)
+        for name, reach in STATES.items():
+            with _opened(browser) as stage:
+                reach(stage)
+                for device, scheme in product(DEVICES, SCHEMES):
+                    file = folder / f"page-{name}-{device}-{scheme}.png"
+                    _take(stage.volunteers[device].page, scheme, file)
+        browser.close()
+
+
+@contextmanager
+def _opened(browser: Browser) -> Iterator[Stage]:
+    execution = DistributedExecution(title=TITLE, host="127.0.0.1", progress=False)
+    volunteers = {
+        name: Volunteer(browser, execution.url, CORES, **device.context())
+        for name, device in DEVICES.items()
+    }
+    yield Stage(execution, volunteers)
+    for volunteer in volunteers.values():
+        volunteer.close()
+    execution.close()
+
+
+def _take(page: Page, scheme: str, file: Path) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    # The chart takes its colours when it is drawn, which is once a second.
+    page.wait_for_timeout(1_500)
+    page.screenshot(path=file)
+    size = file.stat().st_size
+    if size > MAX_BYTES:
+        raise SystemExit(f"{file} has {size:,} bytes, more than {MAX_BYTES:,}")
+    print(f"{file}: {size // 1000} kB")
+
+
+def _work_through(execution: DistributedExecution) -> None:
+    # It is endless: closing the execution ends it.
+    with suppress(ClosedError):
+        for _ in execution.imap(_integrate, count()):
+            pass
+
+
+def _integrate(seed: int) -> float:
+    """Follows an orbit, by Euler's method; orbits differ in length."""
+    position, velocity = 1.0, 1.0 + seed % 7 / 10
+    for _ in range(100_000 + seed % 13 * 10_000):
+        velocity -= position * 1e-3
+        position += velocity * 1e-3
+    return position
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images")
