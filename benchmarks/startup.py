@@ -44,6 +44,8 @@ from tests.support.numpy_wheel import numpy_wheel  # noqa: E402  # needs the pat
 
 PATIENCE_SECONDS = 120
 BUSY_SECONDS = 0.5
+STAY_SECONDS = 5.0
+"""A visitor stays for some seconds, after which the browser has stored what it wants to keep."""
 VISITS = ("first visit", "second visit")
 
 ARGUMENTS = [
@@ -289,6 +291,8 @@ def run_nitocris(
         browser(playwright, profile, case.workers) as page,
     ):
         series.note(series.nitocris, visit, visit_nitocris(page, execution, case))
+        if visit == VISITS[0]:
+            time.sleep(STAY_SECONDS)
         if visit == VISITS[-1] and case.workers == 1:
             series.replaced += replacements(execution)
 

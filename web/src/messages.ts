@@ -41,16 +41,27 @@ export interface Recipe {
   readonly runtime: Readonly<Record<string, string>>;
   readonly wheels: readonly { readonly id: string; readonly installDir: InstallDir }[];
   readonly bundle: string;
+  /** The name of a memory snapshot of these; null where the release makes none. */
+  readonly snapshot: string | null;
 }
+
+/**
+ * How an interpreter starts: from its files; likewise, and it hands out a snapshot of its memory
+ * before it sees anything of a job; or from such a snapshot.
+ */
+export type Start = 'cold' | 'making' | 'restored';
 
 export type ToFrame =
   | { readonly type: 'source'; readonly text: string }
   | { readonly type: 'keep'; readonly id: string; readonly bytes: ArrayBuffer }
   | { readonly type: 'drop'; readonly id: string }
+  /** The interpreter's code is compiled while other files are still on their way. */
+  | { readonly type: 'compile'; readonly id: string }
   | {
       readonly type: 'spawn';
       readonly worker: number;
       readonly recipe: Recipe;
+      readonly start: Start;
       readonly port: MessagePort;
     }
   | { readonly type: 'terminate'; readonly worker: number };
@@ -64,15 +75,20 @@ export const FRAME_READY = 'nitocris-frame-ready';
 
 // ------------------------------------------------------------- frame and compute worker
 
-/** The only message that a compute worker takes from the frame. */
+/** The first message of the frame to a compute worker. */
 export interface Boot {
   readonly version: string;
   readonly runtime: Readonly<Record<string, ArrayBuffer>>;
   readonly interpreter: WebAssembly.Module;
-  readonly packages: readonly Package[];
   readonly bundle: ArrayBuffer;
+  readonly start: Start;
+  /** For a start that is restored. */
+  readonly snapshot: ArrayBuffer | null;
   readonly port: MessagePort;
 }
+
+/** The second and last one, as soon as all wheels are there. */
+export type Packages = readonly Package[];
 
 // ------------------------------------------------------------- I/O worker and compute worker
 
@@ -91,10 +107,18 @@ export type ToCompute =
   | { readonly type: 'abandon' };
 
 /** The steps of a compute worker's start, in order. */
-export type StepName = 'sandbox' | 'interpreter' | 'packages' | 'library' | 'confinement';
+export type StepName =
+  | 'sandbox'
+  | 'interpreter'
+  | 'library'
+  | 'wheels'
+  | 'packages'
+  | 'confinement';
 
 export type FromCompute =
   | { readonly type: 'step'; readonly name: StepName }
+  /** The memory of an interpreter that has seen no job; null if it could not be had. */
+  | { readonly type: 'snapshot'; readonly bytes: ArrayBuffer | null }
   | { readonly type: 'ready' }
   | { readonly type: 'result'; readonly frame: ArrayBuffer }
   /** The chunk is over; `heap` is the interpreter's memory in bytes, which never shrinks. */

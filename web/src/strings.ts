@@ -33,8 +33,9 @@ function duration(seconds: number): string {
 const steps: Readonly<Record<StepName, string>> = {
   sandbox: 'opening the sandbox',
   interpreter: 'starting Python',
-  packages: 'unpacking packages',
   library: 'loading the tools',
+  wheels: 'waiting for packages',
+  packages: 'unpacking packages',
   confinement: 'closing the sandbox',
 };
 
@@ -71,7 +72,7 @@ export const strings = {
       costText: 'It keeps your processor busy while there is work. On battery, mind the charge.',
       leave: 'Stopping',
       leaveText:
-        'Press Stop or close the page at any time. Nothing stays behind but the browser’s cache.',
+        'Press Stop or close the page at any time. Nothing stays behind but what the browser keeps for the next time.',
     },
     summary: 'What runs here?',
     asking: 'Asking what is needed…',
@@ -206,6 +207,7 @@ export const strings = {
   reasons: {
     stopped: 'the volunteer stopped this worker',
     cancelled: 'the chunk was cancelled',
+    snapshot: 'the worker could not start from a snapshot of memory',
     unknownMap: 'the chunk came without its map',
     strange: 'the worker sent something that is no answer to its chunk',
   },

@@ -4,7 +4,7 @@ import { Crew, HEAP_LIMIT_BYTES } from '../src/pool/crew';
 import { STEP_DEADLINE_MS } from '../src/sandbox/steps';
 import { useVirtualTime } from './fakes';
 
-const RECIPE = { version: '0.27.8', runtime: {}, wheels: [], bundle: 'b' };
+const RECIPE = { version: '0.27.8', runtime: {}, wheels: [], bundle: 'b', snapshot: null };
 
 class FakePort {
   onmessage: ((event: MessageEvent) => void) | null = null;
@@ -36,6 +36,8 @@ function setUp(size = 2) {
     onDone: vi.fn((worker: number) => void busy.delete(worker)),
     onReplaced: vi.fn(),
     onHalted: vi.fn(),
+    onSnapshot: vi.fn(),
+    onSnapshotFailed: vi.fn(),
     onChange: vi.fn(),
   };
   const crew = new Crew(

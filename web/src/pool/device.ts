@@ -3,6 +3,7 @@
 // cost nothing.
 import { DownloadError, pause } from '../assets/download';
 import { type Environment, fetchEnvironment, NotReadyError, sizeOf } from '../assets/environment';
+import type { Snapshots } from '../assets/snapshots';
 import { backoff, type Socket } from '../link/connection';
 import { strings } from '../strings';
 import { Session } from './session';
@@ -13,6 +14,7 @@ export interface DevicePorts {
   readonly dial: () => Socket;
   readonly random: () => number;
   readonly computeSource: string;
+  readonly snapshots: Snapshots;
   readonly report: (snapshot: Snapshot) => void;
 }
 

@@ -5,6 +5,7 @@
 import { BlobCache } from '../assets/blobs';
 import { DownloadError } from '../assets/download';
 import type { Environment } from '../assets/environment';
+import type { Snapshots } from '../assets/snapshots';
 import { Supply } from '../assets/supply';
 import { type Connection, CoordinatorLink, type Socket } from '../link/connection';
 import type { Failure, FromFrame, ToFrame } from '../messages';
@@ -21,6 +22,7 @@ export interface SessionPorts {
   readonly dial: () => Socket;
   readonly random: () => number;
   readonly computeSource: string;
+  readonly snapshots: Snapshots;
   readonly onChange: () => void;
   readonly onEnvironment: (environment: Environment) => void;
 }
@@ -80,17 +82,20 @@ export class Session {
         this.#incident = failure;
       },
       onHalted: (failure) => this.#fail(failure),
+      onSnapshot: (id, bytes) => ports.snapshots.save(id, bytes),
+      onSnapshotFailed: () => ports.snapshots.giveUp(),
       onChange: () => this.#staffed(),
     });
     this.#supply = new Supply(fetching, this.#listenToFrame(), {
       tellFrame: this.#tellFrame,
       random: ports.random,
-      equip: (recipe) => this.#crew.equip(recipe),
+      equip: (recipe, snapshot) => this.#crew.equip(recipe, snapshot),
       install: (recipe, packages) => this.#crew.install(recipe, packages),
       onEnvironment: (fresh) => {
         this.#provided = fresh;
         ports.onEnvironment(fresh);
       },
+      snapshots: ports.snapshots,
       onFailure: (failure) => this.#fail(failure),
       onChange: () => this.#staffed(),
     });
@@ -132,10 +137,10 @@ export class Session {
     };
   }
 
-  #view({ id, ready, leaving, step }: Crew['views'][number]): WorkerView {
+  #view({ id, ready, leaving, step, start }: Crew['views'][number]): WorkerView {
     const busy = this.#dispatcher.isBusy(id);
     const state = leaving ? 'leaving' : !ready ? 'loading' : busy ? 'computing' : 'idle';
-    return { id, state, step };
+    return { id, state, step, start };
   }
 
   #work(): Work {

@@ -1,7 +1,7 @@
 // What the I/O worker tells the page: everything that is shown, in one value that cannot contradict
 // itself. Plain data, because it crosses a thread.
 import type { Connection } from '../link/connection';
-import type { Failure, StepName } from '../messages';
+import type { Failure, Start, StepName } from '../messages';
 
 /** What the owner asks of this device, known before anything but a page was downloaded. */
 export interface Ask {
@@ -31,6 +31,7 @@ export interface WorkerView {
   readonly state: 'loading' | 'idle' | 'computing' | 'leaving';
   /** The step of its start, while it is loading. */
   readonly step: StepName;
+  readonly start: Start;
 }
 
 /** `none`: no map so far; `under way`: one is; `over`: the last one is. */

@@ -1,9 +1,25 @@
 // The whole script of the sandboxed frame, pinned by its hash in the page's headers. It holds the
 // downloaded bytes, starts compute workers from them and ends them. Nothing of a job runs here:
 // this thread has WebRTC, which no header stops, and a compute worker has not.
-import { type Boot, FRAME_READY, type FromFrame, type Recipe, type ToFrame } from '../messages';
+import {
+  type Boot,
+  FRAME_READY,
+  type FromFrame,
+  type Packages,
+  type Recipe,
+  type Start,
+  type ToFrame,
+} from '../messages';
 
-const files = new Map<string, ArrayBuffer>();
+/** A file that is here or on its way. */
+interface Arrival {
+  readonly bytes: Promise<ArrayBuffer>;
+  readonly keep: (bytes: ArrayBuffer) => void;
+}
+
+const INTERPRETER = 'pyodide.asm.wasm';
+
+const files = new Map<string, Arrival>();
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 const workers = new Map<number, Worker>();
 let source = '';
@@ -23,11 +39,15 @@ function perform(message: ToFrame, tell: (message: FromFrame) => void) {
       source = message.text;
       return;
     case 'keep':
-      files.set(message.id, message.bytes);
+      arrival(message.id).keep(message.bytes);
       return;
     case 'drop':
       files.delete(message.id);
       modules.delete(message.id);
+      return;
+    case 'compile':
+      // Whoever needs the module hears of a failure.
+      compiled(message.id).catch(() => {});
       return;
     case 'spawn':
       return spawn(message, (details) =>
@@ -41,7 +61,7 @@ function perform(message: ToFrame, tell: (message: FromFrame) => void) {
 }
 
 function spawn(
-  { worker: id, recipe, port }: Extract<ToFrame, { type: 'spawn' }>,
+  { worker: id, recipe, start, port }: Extract<ToFrame, { type: 'spawn' }>,
   crashed: (details: string) => void,
 ) {
   // Firefox and WebKit start no worker from a blob without a type.
@@ -49,36 +69,53 @@ function spawn(
   const worker = new Worker(url);
   workers.set(id, worker);
   worker.onerror = (event) => crashed(`${event.message} (${event.lineno}:${event.colno})`);
-  boot(recipe, port).then(
-    (message) => worker.postMessage(message, [port]),
-    (error: unknown) => crashed(String(error)),
-  );
+  equip(worker, recipe, start, port).catch((error: unknown) => crashed(String(error)));
 }
 
-async function boot(recipe: Recipe, port: MessagePort): Promise<Boot> {
-  const { version, runtime, wheels, bundle } = recipe;
-  const named = Object.entries(runtime).map(([name, id]) => [name, file(id)] as const);
+async function equip(worker: Worker, recipe: Recipe, start: Start, port: MessagePort) {
+  worker.postMessage(await boot(recipe, start, port), [port]);
+  worker.postMessage(await packages(recipe));
+}
+
+async function boot(recipe: Recipe, start: Start, port: MessagePort): Promise<Boot> {
+  const { version, runtime, bundle, snapshot } = recipe;
+  const named = Object.entries(runtime)
+    .filter(([name]) => name !== INTERPRETER)
+    .map(async ([name, id]) => [name, await arrival(id).bytes] as const);
   return {
     version,
-    interpreter: await compiled(runtime['pyodide.asm.wasm'] ?? ''),
-    runtime: Object.fromEntries(named.filter(([name]) => name !== 'pyodide.asm.wasm')),
-    packages: wheels.map(({ id, installDir }) => ({ bytes: file(id), installDir })),
-    bundle: file(bundle),
+    interpreter: await compiled(runtime[INTERPRETER] ?? ''),
+    runtime: Object.fromEntries(await Promise.all(named)),
+    bundle: await arrival(bundle).bytes,
+    start,
+    snapshot: start === 'restored' && snapshot ? await arrival(snapshot).bytes : null,
     port,
   };
 }
 
-function file(id: string): ArrayBuffer {
-  const bytes = files.get(id);
-  if (!bytes) throw new Error(`the frame does not hold ${id}`);
-  return bytes;
+function packages({ wheels }: Recipe): Promise<Packages> {
+  return Promise.all(
+    wheels.map(async ({ id, installDir }) => ({ bytes: await arrival(id).bytes, installDir })),
+  );
+}
+
+function arrival(id: string): Arrival {
+  const known = files.get(id);
+  if (known) return known;
+  let keep: Arrival['keep'] = () => {};
+  const bytes = new Promise<ArrayBuffer>((resolve) => {
+    keep = resolve;
+  });
+  const fresh = { bytes, keep };
+  files.set(id, fresh);
+  return fresh;
 }
 
 /** Compiles the interpreter once for all compute workers of this device. */
 function compiled(id: string): Promise<WebAssembly.Module> {
   const known = modules.get(id);
   if (known) return known;
-  const fresh = WebAssembly.compile(file(id));
+  const fresh = arrival(id).bytes.then((bytes) => WebAssembly.compile(bytes));
   modules.set(id, fresh);
   return fresh;
 }

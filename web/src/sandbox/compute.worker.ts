@@ -1,39 +1,59 @@
 // The script of a compute worker: start Python from the handed-in bytes, then answer chunks. It
 // runs the owner's code, so whoever listens to its port checks what comes out of it.
-import type { Boot, FromCompute, StepName, ToCompute } from '../messages';
+import type { Boot, FromCompute, Packages, StepName, ToCompute } from '../messages';
 import { removeNetwork } from './confine';
 import {
+  importLibrary,
   installPackages,
+  makeWorker,
   type PyBytes,
   type Pyodide,
   type PyWorker,
   startInterpreter,
-  startLibrary,
 } from './pyodide';
 import { scope } from './scope';
+import { renewRandomness, takeSnapshot } from './snapshot';
 
 /** Messages are read about this often, so that a cancelled chunk can end early. */
 const LISTEN_AFTER_MS = 50;
 
 scope.onmessage = ({ data }) => {
-  scope.onmessage = null;
   const boot = data as Boot;
-  start(boot).catch((error: unknown) => tell(boot.port, { type: 'broken', details: story(error) }));
+  const packages = nextMessage<Packages>();
+  start(boot, packages).catch((error: unknown) =>
+    tell(boot.port, { type: 'broken', details: story(error) }),
+  );
 };
 
-async function start(boot: Boot): Promise<void> {
+async function start(boot: Boot, packages: Promise<Packages>): Promise<void> {
   const { port } = boot;
   const step = (name: StepName) => tell(port, { type: 'step', name });
   step('interpreter');
   const pyodide = await startInterpreter(boot);
-  step('packages');
-  installPackages(pyodide, boot.packages);
   step('library');
-  const worker = startLibrary(pyodide, boot.bundle);
+  importLibrary(pyodide, boot.bundle);
+  if (boot.start === 'making') {
+    const bytes = takeSnapshot(pyodide);
+    tell(port, { type: 'snapshot', bytes }, bytes ? [bytes] : []);
+  }
+  renewRandomness(pyodide);
+  step('wheels');
+  const wheels = await packages;
+  step('packages');
+  installPackages(pyodide, wheels);
   step('confinement');
   removeNetwork();
-  serve(port, pyodide, worker);
+  serve(port, pyodide, makeWorker(pyodide));
   tell(port, { type: 'ready' });
+}
+
+function nextMessage<T>(): Promise<T> {
+  return new Promise((resolve) => {
+    scope.onmessage = ({ data }) => {
+      scope.onmessage = null;
+      resolve(data as T);
+    };
+  });
 }
 
 function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {

@@ -22,6 +22,8 @@ export interface Pyodide {
   readonly FS: { writeFile(path: string, data: Uint8Array): void };
   readonly _module: { readonly HEAPU8: Uint8Array };
   runPython(code: string): unknown;
+  registerJsModule(name: string, module: object): void;
+  makeMemorySnapshot(): Uint8Array<ArrayBuffer>;
   unpackArchive(data: ArrayBuffer, format: string, options: { extractDir: string }): void;
 }
 
@@ -43,6 +45,8 @@ export async function startInterpreter(boot: Boot): Promise<Pyodide> {
     loadPyodide({
       indexURL: NOWHERE,
       lockFileURL: `${NOWHERE}pyodide-lock.json`,
+      ...(boot.start === 'making' && { _makeSnapshot: true }),
+      ...(boot.snapshot && { _loadSnapshot: boot.snapshot }),
       stdin: () => null,
       stdout: (line: string) => console.debug(line),
       stderr: (line: string) => console.debug(line),
@@ -52,6 +56,7 @@ export async function startInterpreter(boot: Boot): Promise<Pyodide> {
 
 /** Unpacks packages where Python, or the loader of shared libraries, looks for them. */
 export function installPackages(pyodide: Pyodide, packages: readonly Package[]): void {
+  if (packages.length === 0) return;
   const path = (name: string) =>
     String(pyodide.runPython(`import sysconfig; sysconfig.get_path("${name}")`));
   const folders: Readonly<Record<InstallDir, string>> = {
@@ -65,12 +70,19 @@ export function installPackages(pyodide: Pyodide, packages: readonly Package[]):
   pyodide.runPython('import importlib; importlib.invalidate_caches()');
 }
 
-/** Imports the worker's half of the library from its zip and makes the worker. */
-export function startLibrary(pyodide: Pyodide, bundle: ArrayBuffer): PyWorker {
+/** Imports the worker's half of the library from its zip. */
+export function importLibrary(pyodide: Pyodide, bundle: ArrayBuffer): void {
   pyodide.FS.writeFile(BUNDLE, new Uint8Array(bundle));
-  return pyodide.runPython(`
+  pyodide.runPython(`
     import sys
-    sys.path.append("${BUNDLE}")
+    if "${BUNDLE}" not in sys.path:
+        sys.path.append("${BUNDLE}")
+    import nitocris.worker.pyodide
+  `);
+}
+
+export function makeWorker(pyodide: Pyodide): PyWorker {
+  return pyodide.runPython(`
     from nitocris.worker.pyodide import PyodideWorker
     PyodideWorker()
   `) as PyWorker;
