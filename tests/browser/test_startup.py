@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import cloudpickle
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from nitocris import DistributedExecution, WorkerLostError
-from tests.browser.conftest import Execution, Open, Volunteer
+from tests.browser.conftest import Execution, Open
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 pytestmark = pytest.mark.timeout(120)
@@ -62,7 +62,7 @@ def wait_until_kept(page: Page) -> None:
         page.wait_for_timeout(100)
 
 
-def draw(_: int, modules: tuple[str, ...] = ()) -> dict[str, object]:
+def draw(_: int) -> dict[str, object]:
     """Draws from every source of randomness, and stays long enough for the others to draw too."""
     import os
     import random
@@ -76,11 +76,17 @@ def draw(_: int, modules: tuple[str, ...] = ()) -> dict[str, object]:
         "uuid": str(uuid.uuid4()),
         "SystemRandom": random.SystemRandom().random(),
     }
-    if "numpy" in modules:
-        import numpy as np
+    time.sleep(0.5)
+    return drawn
 
-        drawn["numpy"] = float(np.random.random())  # noqa: NPY002
-        drawn["default_rng"] = float(np.random.default_rng().random())
+
+def draw_with_numpy(_: int) -> dict[str, object]:
+    import numpy as np
+
+    drawn: dict[str, object] = {
+        "np.random": np.random.random(),
+        "default_rng": float(np.random.default_rng().random()),
+    }
     time.sleep(0.5)
     return drawn
 
@@ -101,23 +107,35 @@ def differ(drawn: list[dict[str, object]]) -> bool:
 def test_further_workers_start_from_the_first_one_s_memory(
     execution: DistributedExecution, volunteer: Open
 ) -> None:
-    """The results are right, a replaced worker starts likewise, and none draws what another did."""
+    """The results are right, and none draws what another did."""
     page = volunteer(execution.url, cores=4)
     page.start(workers=3)
     execution.wait_for_workers(3, timeout=60)
 
     assert starts(page.page) == ["making", "restored", "restored"]
     assert execution.map(lambda x: x * x, range(100), chunk_size=5) == [x * x for x in range(100)]
-    drawn = execution.map(draw, range(3), chunk_size=1)
-    with pytest.raises(WorkerLostError):
-        execution.submit(die).result(60)
-    page.expect_workers(3)
-    drawn += execution.map(draw, range(3), chunk_size=1)
-
-    assert len(drawn) == 6
-    assert differ(drawn)
-    assert set(starts(page.page)) == {"restored"}
+    assert differ(execution.map(draw, range(3), chunk_size=1))
     assert page.errors == []
+
+
+@with_snapshots
+@pytest.mark.smoke
+def test_a_replaced_worker_starts_from_its_predecessor_s_memory(
+    execution: DistributedExecution, volunteer: Open
+) -> None:
+    """It was taken before any function came, so nothing of the one that died is in it."""
+    page = volunteer(execution.url)
+    page.start()
+    drawn = execution.map(draw, [0])
+
+    for _ in range(2):
+        with pytest.raises(WorkerLostError):
+            execution.submit(die).result(60)
+        page.expect_workers(1)
+        drawn += execution.map(draw, [0])
+
+    assert starts(page.page) == ["restored"]
+    assert differ(drawn)
 
 
 @with_snapshots
@@ -129,7 +147,7 @@ def test_numpy_draws_differently_in_workers_of_one_memory(volunteer: Open) -> No
         page.start(workers=3)
         d.wait_for_workers(3, timeout=60)
 
-        drawn = d.map(partial(draw, modules=("numpy",)), range(3), chunk_size=1)
+        drawn = d.map(draw_with_numpy, range(3), chunk_size=1)
 
         assert starts(page.page) == ["making", "restored", "restored"]
     assert differ(drawn)
@@ -137,34 +155,97 @@ def test_numpy_draws_differently_in_workers_of_one_memory(volunteer: Open) -> No
 
 @with_snapshots
 @pytest.mark.smoke
-def test_the_second_visit_starts_from_the_stored_memory_and_downloads_nothing(
+def test_the_second_visit_starts_from_the_stored_memory(
     execution: DistributedExecution, volunteer: Open
 ) -> None:
-    """The runtime comes from the browser's cache, and Python from what it has stored."""
+    """Python starts from what the browser has stored, and computes what it should."""
     page = volunteer(execution.url)
     page.start()
-    assert execution.map(abs, [-1]) == [1]
     wait_until_kept(page.page)
 
     page.page.reload()
-    transferred = watch_transfers(page)
     page.start()
 
     assert starts(page.page) == ["restored"]
-    assert execution.map(abs, [-2]) == [2]
-    assert transferred
-    assert {name for name, size in transferred.items() if size} == set()
+    assert execution.map(lambda x: x * x, range(5)) == [0, 1, 4, 9, 16]
 
 
-def watch_transfers(page: Volunteer) -> dict[str, int]:
-    """Collects the bytes that came over the network for each file of the runtime and the job."""
-    transferred: dict[str, int] = {}
+@pytest.mark.usefixtures("numpy_in_browsers")
+def test_the_second_visit_downloads_nothing(volunteer: Open) -> None:
+    """Runtime, wheels and blobs come from the browser's cache, and once for all workers."""
+    data = np.arange(1_000_000)
 
-    def note(response: Any) -> None:
-        path = response.url.split("/", 3)[3]
-        if path.startswith(("runtime/", "wheels/", "blobs/", "bundle/")):
-            cached = response.request.timing["responseStart"] < 0 or response.from_service_worker
-            transferred[path] = 0 if cached else 1
+    with Execution(packages=["numpy"]) as d:
+        page = volunteer(d.url, cores=4)
+        page.start(workers=2)
+        assert d.map(lambda i: int(data[i]), [7]) == [7]
+        first = transfers(page.page)
+        page.page.reload()
+        page.start(workers=2)
+        assert d.map(lambda i: int(data[i]), [8]) == [8]
+        second = transfers(page.page)
 
-    page.page.on("response", note)
-    return transferred
+    assert sorted(first) == sorted(second)
+    assert len(first) == 8
+    assert all(first.values())
+    assert not any(second.values())
+
+
+def transfers(page: Page) -> dict[str, int]:
+    """Returns the bytes that came over the network, by file of the runtime, wheel and blob."""
+    (worker,) = [each for each in page.workers if "io.worker" in each.url]
+    entries = worker.evaluate(
+        "performance.getEntriesByType('resource').map(each => [each.name, each.transferSize])"
+    )
+    found: dict[str, int] = {}
+    for url, size in entries:
+        path = url.split("/", 3)[3]
+        if path.startswith(("runtime/", "bundle/", "wheels/", "blobs/")):
+            assert path not in found, "fetched twice"
+            found[path] = size
+    return found
+
+
+@with_snapshots
+@pytest.mark.parametrize(("is_checksum_right", "then"), [(False, ["making"]), (True, ["cold"])])
+def test_a_damaged_snapshot_is_not_used(
+    execution: DistributedExecution, volunteer: Open, is_checksum_right: bool, then: list[str]
+) -> None:
+    """Neither what the checksum shows nor what shows only in the interpreter costs a result."""
+    page = volunteer(execution.url)
+    page.start()
+    wait_until_kept(page.page)
+    damage(page.page, is_checksum_right)
+
+    page.page.reload()
+    page.start()
+
+    assert starts(page.page) == then
+    assert execution.map(abs, [-1]) == [1]
+    assert page.errors == []
+    if is_checksum_right:
+        assert use_shelf(page.page, "readonly", "store.count()") == 0
+
+
+def damage(page: Page, is_checksum_right: bool) -> None:
+    """Overwrites half of the stored snapshot, and perhaps says that this is what was stored."""
+    page.evaluate(
+        """isChecksumRight => new Promise((resolve, reject) => {
+            indexedDB.open('nitocris', 1).onsuccess = async ({target: {result: database}}) => {
+                const ask = (request) => new Promise((done) => {
+                    request.onsuccess = () => done(request.result);
+                });
+                const store = () =>
+                    database.transaction('snapshots', 'readwrite').objectStore('snapshots');
+                const [key] = await ask(store().getAllKeys());
+                const {bytes, sha256} = await ask(store().get(key));
+                new Uint8Array(bytes).fill(7, bytes.byteLength / 2);
+                const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+                const right = [...digest].map((x) => x.toString(16).padStart(2, '0')).join('');
+                await ask(store().put({bytes, sha256: isChecksumRight ? right : sha256}, key));
+                database.close();
+                resolve();
+            };
+        })""",
+        is_checksum_right,
+    )
