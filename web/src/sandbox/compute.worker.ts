@@ -1,7 +1,8 @@
 // The script of a compute worker: start Python from the handed-in bytes, then answer chunks. It
 // runs the owner's code, so whoever listens to its port checks what comes out of it.
 import type { Boot, FromCompute, Packages, StepName, ToCompute } from '../messages';
-import { removeNetwork } from './confine';
+import { removeNetwork, replaceClose } from './confine';
+import { storyOf } from './death';
 import {
   importLibrary,
   installPackages,
@@ -17,11 +18,13 @@ import { renewRandomness, takeSnapshot } from './snapshot';
 /** Messages are read about this often, so that a cancelled chunk can end early. */
 const LISTEN_AFTER_MS = 50;
 
+const CLOSED = 'the interpreter died: the function closed its Web Worker';
+
 scope.onmessage = ({ data }) => {
   const boot = data as Boot;
   const packages = nextMessage<Packages>();
   start(boot, packages).catch((error: unknown) =>
-    tell(boot.port, { type: 'broken', details: story(error) }),
+    tell(boot.port, { type: 'broken', details: storyOf(error) }),
   );
 };
 
@@ -43,6 +46,7 @@ async function start(boot: Boot, packages: Promise<Packages>): Promise<void> {
   installPackages(pyodide, wheels);
   step('confinement');
   removeNetwork();
+  replaceClose(() => tell(port, { type: 'broken', details: CLOSED }));
   serve(port, pyodide, makeWorker(pyodide));
   tell(port, { type: 'ready' });
 }
@@ -93,7 +97,7 @@ function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
   port.onmessage = ({ data }: MessageEvent<ToCompute>) => {
     if (data.type === 'abandon') abandoned = true;
     else waiting.push(data);
-    work().catch((error: unknown) => tell(port, { type: 'broken', details: story(error) }));
+    work().catch((error: unknown) => tell(port, { type: 'broken', details: storyOf(error) }));
   };
 }
 
@@ -116,10 +120,4 @@ function otherMessages(): Promise<void> {
 
 function tell(port: MessagePort, message: FromCompute, transfer: Transferable[] = []): void {
   port.postMessage(message, transfer);
-}
-
-function story(error: unknown): string {
-  return error instanceof Error
-    ? (error.stack ?? `${error.name}: ${error.message}`)
-    : String(error);
 }
