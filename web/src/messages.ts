@@ -75,20 +75,23 @@ export const FRAME_READY = 'nitocris-frame-ready';
 
 // ------------------------------------------------------------- frame and compute worker
 
-/** The first message of the frame to a compute worker. */
-export interface Boot {
-  readonly version: string;
-  readonly runtime: Readonly<Record<string, ArrayBuffer>>;
-  readonly interpreter: WebAssembly.Module;
-  readonly bundle: ArrayBuffer;
-  readonly start: Start;
-  /** For a start that is restored. */
-  readonly snapshot: ArrayBuffer | null;
-  readonly port: MessagePort;
-}
+/** First `boot`, then everything else once, as it arrives. */
+export type FrameToCompute =
+  | {
+      readonly type: 'boot';
+      readonly version: string;
+      readonly start: Start;
+      /** The names of the files to come. */
+      readonly files: readonly string[];
+      readonly port: MessagePort;
+    }
+  | { readonly type: 'file'; readonly name: string; readonly bytes: ArrayBuffer }
+  | { readonly type: 'interpreter'; readonly module: WebAssembly.Module }
+  | { readonly type: 'packages'; readonly packages: readonly Package[] };
 
-/** The second and last one, as soon as all wheels are there. */
-export type Packages = readonly Package[];
+/** Files that are none of the release's. */
+export const BUNDLE_FILE = 'worker.zip';
+export const SNAPSHOT_FILE = 'snapshot';
 
 // ------------------------------------------------------------- I/O worker and compute worker
 
@@ -109,6 +112,7 @@ export type ToCompute =
 /** The steps of a compute worker's start, in order. */
 export type StepName =
   | 'sandbox'
+  | 'files'
   | 'interpreter'
   | 'library'
   | 'wheels'

@@ -32,6 +32,7 @@ function duration(seconds: number): string {
 
 const steps: Readonly<Record<StepName, string>> = {
   sandbox: 'opening the sandbox',
+  files: 'waiting for the download',
   interpreter: 'starting Python',
   library: 'loading the tools',
   wheels: 'waiting for packages',
@@ -141,7 +142,7 @@ export const strings = {
     idle: 'idle',
     computing: 'computing',
     leaving: 'finishing',
-    none: 'They start when the download is complete.',
+    none: 'They start in a moment.',
   },
 
   stopped: {

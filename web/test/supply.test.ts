@@ -111,13 +111,14 @@ describe('the supply', () => {
   });
 
   it('fails for good when a file is not what it should be', async () => {
-    const { ports, begin } = setUp([described('tools', [])], { '/f/tools': [{ body: 'slots' }] });
+    const broken = { '/f/tools': [{ body: 'slots' }] };
+    const { ports, begin, ids } = setUp([described('tools', ['numpy'])], broken);
 
     await begin();
 
     const message = strings.download.mismatch('tools.bin');
     expect(ports.onFailure).toHaveBeenCalledExactlyOnceWith({ message, details: '' });
-    expect(ports.equip).not.toHaveBeenCalled();
+    expect(ids('keep')).toEqual([hash('python')]);
   });
 
   it('goes on trying while the network is away, and says so', async () => {

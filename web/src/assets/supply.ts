@@ -19,7 +19,7 @@ import { type Snapshots, snapshotOf } from './snapshots';
 export interface SupplyPorts {
   readonly tellFrame: (message: ToFrame, transfer?: Transferable[]) => void;
   readonly random: () => number;
-  /** Starts all workers from this recipe, ending those that are there; wheels may still come. */
+  /** Starts all workers from this recipe, ending those that are there; its files may still come. */
   readonly equip: (recipe: Recipe, snapshot: ArrayBuffer | null) => void;
   /** Adds these packages to the workers that are there; later ones start from the recipe. */
   readonly install: (recipe: Recipe, packages: readonly Package[]) => void;
@@ -104,34 +104,29 @@ export class Supply {
     this.#ports.onChange();
   }
 
-  /** Starts workers as soon as they can begin, and hands on the wheels when they come. */
+  /** Starts workers at once; they begin with what is there while the rest is on its way. */
   async #startAnew(environment: Environment, signal: AbortSignal): Promise<void> {
     const recipe = recipeOf(environment);
-    const loading = this.#ports.snapshots.load(recipe.snapshot);
-    const arriving = this.#fetchMissing(environment, signal, (id, bytes) => {
+    const downloaded = this.#fetchMissing(environment, signal, (id, bytes) => {
       this.#keep(id, bytes);
       if (id === recipe.runtime['pyodide.asm.wasm']) {
         this.#ports.tellFrame({ type: 'compile', id });
       }
     });
-    const all = Promise.all(arriving.values());
-    // Whichever fails first is heard; the others are no news.
-    all.catch(() => {});
-    const core = [...environment.runtime, environment.bundle];
-    await Promise.all(core.map(({ sha256 }) => arriving.get(sha256)));
+    // A download that fails at once is heard below.
+    downloaded.catch(() => {});
+    const snapshot = await this.#ports.snapshots.load(recipe.snapshot);
     await this.#frameReady;
-    const snapshot = await loading;
     signal.throwIfAborted();
     this.#drop(environment);
     if (this.#begun !== environment.id) this.#ports.equip(recipe, snapshot);
     this.#begun = environment.id;
-    await all;
+    await downloaded;
   }
 
   async #extend(environment: Environment, wheels: readonly Wheel[], signal: AbortSignal) {
     const fresh = new Map<string, ArrayBuffer>();
-    const arriving = this.#fetchMissing(environment, signal, (id, bytes) => fresh.set(id, bytes));
-    await Promise.all(arriving.values());
+    await this.#fetchMissing(environment, signal, (id, bytes) => fresh.set(id, bytes));
     await this.#frameReady;
     signal.throwIfAborted();
     // Before the bytes move to the frame for the workers to come.
@@ -159,12 +154,12 @@ export class Supply {
     }
   }
 
-  /** Begins all downloads at once; each is handed on when it is there. */
-  #fetchMissing(
+  /** Downloads what starts the interpreter first, then the wheels; each is handed on when there. */
+  async #fetchMissing(
     environment: Environment,
     signal: AbortSignal,
     handOn: (id: string, bytes: ArrayBuffer) => void,
-  ): ReadonlyMap<string, Promise<void>> {
+  ): Promise<void> {
     const missing = filesOf(environment).filter(({ sha256 }) => !this.#held.has(sha256));
     const total = missing.reduce((sum, { size }) => sum + size, 0);
     const received = new Map<string, number>();
@@ -181,7 +176,9 @@ export class Supply {
       signal.throwIfAborted();
       handOn(file.sha256, bytes);
     };
-    return new Map(missing.map((file) => [file.sha256, fetchOne(file)]));
+    const wheels = new Set<RemoteFile>(environment.wheels);
+    await Promise.all(missing.filter((file) => !wheels.has(file)).map(fetchOne));
+    await Promise.all(missing.filter((file) => wheels.has(file)).map(fetchOne));
   }
 }
 

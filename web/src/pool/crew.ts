@@ -221,6 +221,7 @@ export class Crew {
   #reached(member: Member, step: StepName): void {
     member.step = step;
     clearTimeout(member.deadline);
+    if (step === 'interpreter') this.#starts.isStarting(member.id);
     const isRestored = member.start === 'restored' && step === 'interpreter';
     const wait = isRestored ? RESTORE_DEADLINE_MS : STEP_DEADLINE_MS[step];
     if (wait === null) return;

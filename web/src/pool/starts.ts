@@ -43,12 +43,17 @@ export class Starts {
         return null;
       case 'wanted':
         this.#state = { state: 'making', worker };
-        this.#deadline = setTimeout(() => {
-          this.stop();
-          this.#onLate();
-        }, SNAPSHOT_DEADLINE_MS);
         return 'making';
     }
+  }
+
+  /** This worker's interpreter is starting: downloads, which take any time, are over. */
+  isStarting(worker: number): void {
+    if (!this.isMaking(worker)) return;
+    this.#deadline = setTimeout(() => {
+      this.stop();
+      this.#onLate();
+    }, SNAPSHOT_DEADLINE_MS);
   }
 
   /** Whether a snapshot that this worker hands out is to be kept; from then on it is used. */

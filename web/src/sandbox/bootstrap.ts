@@ -2,11 +2,13 @@
 // downloaded bytes, starts compute workers from them and ends them. Nothing of a job runs here:
 // this thread has WebRTC, which no header stops, and a compute worker has not.
 import {
-  type Boot,
+  BUNDLE_FILE,
   FRAME_READY,
+  type FrameToCompute,
   type FromFrame,
-  type Packages,
+  type Package,
   type Recipe,
+  SNAPSHOT_FILE,
   type Start,
   type ToFrame,
 } from '../messages';
@@ -69,31 +71,29 @@ function spawn(
   const worker = new Worker(url);
   workers.set(id, worker);
   worker.onerror = (event) => crashed(`${event.message} (${event.lineno}:${event.colno})`);
-  equip(worker, recipe, start, port).catch((error: unknown) => crashed(String(error)));
+  const send = (message: FrameToCompute, transfer: Transferable[] = []) =>
+    worker.postMessage(message, transfer);
+  const files = Object.entries(filesOf(recipe, start));
+  const names = files.map(([name]) => name);
+  send({ type: 'boot', version: recipe.version, start, files: names, port }, [port]);
+  for (const [name, file] of files) {
+    arrival(file).bytes.then((bytes) => send({ type: 'file', name, bytes }));
+  }
+  compiled(recipe.runtime[INTERPRETER] ?? '').then(
+    (module) => send({ type: 'interpreter', module }),
+    (error: unknown) => crashed(String(error)),
+  );
+  packagesOf(recipe).then((packages) => send({ type: 'packages', packages }));
 }
 
-async function equip(worker: Worker, recipe: Recipe, start: Start, port: MessagePort) {
-  worker.postMessage(await boot(recipe, start, port), [port]);
-  worker.postMessage(await packages(recipe));
+/** The files of a start by the names under which a compute worker knows them. */
+function filesOf({ runtime, bundle, snapshot }: Recipe, start: Start): Record<string, string> {
+  const { [INTERPRETER]: _compiledHere, ...others } = runtime;
+  const files = { ...others, [BUNDLE_FILE]: bundle };
+  return start === 'restored' && snapshot ? { ...files, [SNAPSHOT_FILE]: snapshot } : files;
 }
 
-async function boot(recipe: Recipe, start: Start, port: MessagePort): Promise<Boot> {
-  const { version, runtime, bundle, snapshot } = recipe;
-  const named = Object.entries(runtime)
-    .filter(([name]) => name !== INTERPRETER)
-    .map(async ([name, id]) => [name, await arrival(id).bytes] as const);
-  return {
-    version,
-    interpreter: await compiled(runtime[INTERPRETER] ?? ''),
-    runtime: Object.fromEntries(await Promise.all(named)),
-    bundle: await arrival(bundle).bytes,
-    start,
-    snapshot: start === 'restored' && snapshot ? await arrival(snapshot).bytes : null,
-    port,
-  };
-}
-
-function packages({ wheels }: Recipe): Promise<Packages> {
+function packagesOf({ wheels }: Recipe): Promise<readonly Package[]> {
   return Promise.all(
     wheels.map(async ({ id, installDir }) => ({ bytes: await arrival(id).bytes, installDir })),
   );

@@ -1,8 +1,10 @@
 // The script of a compute worker: start Python from the handed-in bytes, then answer chunks. It
 // runs the owner's code, so whoever listens to its port checks what comes out of it.
-import type { Boot, FromCompute, Packages, StepName, ToCompute } from '../messages';
+import type { FrameToCompute, FromCompute, StepName, ToCompute } from '../messages';
+import { BUNDLE_FILE, SNAPSHOT_FILE } from '../messages';
 import { removeNetwork, replaceClose } from './confine';
 import { storyOf } from './death';
+import { Deliveries } from './deliveries';
 import {
   importLibrary,
   installPackages,
@@ -10,6 +12,7 @@ import {
   type PyBytes,
   type Pyodide,
   type PyWorker,
+  receiveRelease,
   startInterpreter,
 } from './pyodide';
 import { scope } from './scope';
@@ -20,44 +23,43 @@ const LISTEN_AFTER_MS = 50;
 
 const CLOSED = 'the interpreter died: the function closed its Web Worker';
 
+type Boot = Extract<FrameToCompute, { type: 'boot' }>;
+
+let deliveries: Deliveries | undefined;
+
 scope.onmessage = ({ data }) => {
-  const boot = data as Boot;
-  const packages = nextMessage<Packages>();
-  start(boot, packages).catch((error: unknown) =>
-    tell(boot.port, { type: 'broken', details: storyOf(error) }),
+  const message = data as FrameToCompute;
+  if (message.type !== 'boot') return deliveries?.take(message);
+  deliveries = new Deliveries(message.files);
+  start(message, deliveries).catch((error: unknown) =>
+    tell(message.port, { type: 'broken', details: storyOf(error) }),
   );
 };
 
-async function start(boot: Boot, packages: Promise<Packages>): Promise<void> {
-  const { port } = boot;
+async function start({ port, start }: Boot, deliveries: Deliveries): Promise<void> {
   const step = (name: StepName) => tell(port, { type: 'step', name });
+  step('files');
+  const release = await receiveRelease(deliveries);
+  const snapshot = start === 'restored' ? await deliveries.file(SNAPSHOT_FILE) : null;
   step('interpreter');
-  const pyodide = await startInterpreter(boot);
+  const pyodide = await startInterpreter(release, snapshot, start === 'making');
   step('library');
-  importLibrary(pyodide, boot.bundle);
-  if (boot.start === 'making') {
+  importLibrary(pyodide, await deliveries.file(BUNDLE_FILE));
+  if (start === 'making') {
     const bytes = takeSnapshot(pyodide);
     tell(port, { type: 'snapshot', bytes }, bytes ? [bytes] : []);
   }
-  renewRandomness(pyodide);
+  if (snapshot) renewRandomness(pyodide);
   step('wheels');
-  const wheels = await packages;
+  const packages = await deliveries.packages;
   step('packages');
-  installPackages(pyodide, wheels);
+  installPackages(pyodide, packages);
   step('confinement');
+  scope.onmessage = null;
   removeNetwork();
   replaceClose(() => tell(port, { type: 'broken', details: CLOSED }));
   serve(port, pyodide, makeWorker(pyodide));
   tell(port, { type: 'ready' });
-}
-
-function nextMessage<T>(): Promise<T> {
-  return new Promise((resolve) => {
-    scope.onmessage = ({ data }) => {
-      scope.onmessage = null;
-      resolve(data as T);
-    };
-  });
 }
 
 function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {

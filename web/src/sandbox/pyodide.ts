@@ -1,7 +1,8 @@
 // Boots one Pyodide release from bytes, without a network. In what is used here the releases are
 // the same. Nothing is resolved in the browser: the coordinator hands over a flat list of wheels.
-import type { Boot, InstallDir, Package } from '../messages';
+import type { InstallDir, Package } from '../messages';
 import { serveFromMemory, withCompiled } from './confine';
+import type { Deliveries } from './deliveries';
 import { scope } from './scope';
 
 export interface PyProxy {
@@ -33,20 +34,35 @@ const BUNDLE = '/nitocris-worker.zip';
 /** Never asked: the name only has to be an address that a URL parser takes. */
 const NOWHERE = 'https://runtime.invalid/';
 
-/** Starts the interpreter of the handed-in release. */
-export async function startInterpreter(boot: Boot): Promise<Pyodide> {
-  const files = new Map<string, BodyInit>(Object.entries(boot.runtime));
-  files.set('pyodide.asm.wasm', new Uint8Array());
+/** A release of which everything is here, its scripts loaded. */
+export interface Release {
+  readonly files: ReadonlyMap<string, BodyInit>;
+  readonly interpreter: WebAssembly.Module;
+}
+
+/** Waits for the files of the release, and loads its scripts while others are on their way. */
+export async function receiveRelease(deliveries: Deliveries): Promise<Release> {
+  load(await deliveries.file('pyodide.js'));
+  load(await deliveries.file('pyodide.asm.js'));
+  const files = new Map<string, BodyInit>([['pyodide.asm.wasm', new Uint8Array()]]);
+  for (const name of deliveries.names) files.set(name, await deliveries.file(name));
+  return { files, interpreter: await deliveries.interpreter };
+}
+
+/** Starts the interpreter, from a snapshot of its memory if there is one. */
+export async function startInterpreter(
+  { files, interpreter }: Release,
+  snapshot: ArrayBuffer | null,
+  makesSnapshot: boolean,
+): Promise<Pyodide> {
   serveFromMemory(files);
-  load(boot, 'pyodide.js');
-  load(boot, 'pyodide.asm.js');
   const { loadPyodide } = globalThis as unknown as { loadPyodide: LoadPyodide };
-  return withCompiled(boot.interpreter, () =>
+  return withCompiled(interpreter, () =>
     loadPyodide({
       indexURL: NOWHERE,
       lockFileURL: `${NOWHERE}pyodide-lock.json`,
-      ...(boot.start === 'making' && { _makeSnapshot: true }),
-      ...(boot.snapshot && { _loadSnapshot: boot.snapshot }),
+      ...(makesSnapshot && { _makeSnapshot: true }),
+      ...(snapshot && { _loadSnapshot: snapshot }),
       stdin: () => null,
       stdout: (line: string) => console.debug(line),
       stderr: (line: string) => console.debug(line),
@@ -88,10 +104,8 @@ export function makeWorker(pyodide: Pyodide): PyWorker {
   `) as PyWorker;
 }
 
-function load(boot: Boot, name: string): void {
-  const bytes = boot.runtime[name];
-  if (!bytes) throw new Error(`the release ${boot.version} came without ${name}`);
-  const url = URL.createObjectURL(new Blob([bytes], { type: 'text/javascript' }));
+function load(script: ArrayBuffer): void {
+  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   scope.importScripts(url);
   URL.revokeObjectURL(url);
 }
