@@ -59,6 +59,7 @@ describe('the snapshots', () => {
     const shelf = new FakeShelf();
     new Snapshots(shelf).save('old', MEMORY);
     await vi.advanceTimersByTimeAsync(SAVE_AFTER_MS);
+    await vi.waitUntil(() => shelf.entries.has('old'));
     new Snapshots(shelf).save('new', MEMORY);
     await vi.advanceTimersByTimeAsync(SAVE_AFTER_MS);
     await vi.waitUntil(() => shelf.entries.has('new'));
