@@ -53,7 +53,7 @@ async function start({ port, start }: Boot, deliveries: Deliveries): Promise<voi
   step('wheels');
   const packages = await deliveries.packages;
   step('packages');
-  installPackages(pyodide, packages);
+  await installPackages(pyodide, packages);
   step('confinement');
   scope.onmessage = null;
   removeNetwork();
@@ -87,7 +87,7 @@ function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
     busy = true;
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       if (next.type === 'install') {
-        installPackages(pyodide, next.packages);
+        await installPackages(pyodide, next.packages);
         continue;
       }
       worker.receive(bytesOf(next.frame), next.blobs.map(bytesOf));

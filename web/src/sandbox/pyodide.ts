@@ -4,6 +4,7 @@ import type { InstallDir, Package } from '../messages';
 import { serveFromMemory, withCompiled } from './confine';
 import type { Deliveries } from './deliveries';
 import { scope } from './scope';
+import { unzip } from './zip';
 
 export interface PyProxy {
   destroy(): void;
@@ -20,7 +21,10 @@ export interface PyWorker extends PyProxy {
 }
 
 export interface Pyodide {
-  readonly FS: { writeFile(path: string, data: Uint8Array): void };
+  readonly FS: {
+    mkdirTree(path: string): void;
+    writeFile(path: string, data: Uint8Array): void;
+  };
   readonly _module: { readonly HEAPU8: Uint8Array };
   runPython(code: string): unknown;
   registerJsModule(name: string, module: object): void;
@@ -71,7 +75,10 @@ export async function startInterpreter(
 }
 
 /** Unpacks packages where Python, or the loader of shared libraries, looks for them. */
-export function installPackages(pyodide: Pyodide, packages: readonly Package[]): void {
+export async function installPackages(
+  pyodide: Pyodide,
+  packages: readonly Package[],
+): Promise<void> {
   if (packages.length === 0) return;
   const path = (name: string) =>
     String(pyodide.runPython(`import sysconfig; sysconfig.get_path("${name}")`));
@@ -81,9 +88,27 @@ export function installPackages(pyodide: Pyodide, packages: readonly Package[]):
     dynlib: '/usr/lib',
   };
   for (const { bytes, installDir } of packages) {
-    pyodide.unpackArchive(bytes, 'zip', { extractDir: folders[installDir] });
+    await unpack(pyodide, bytes, folders[installDir]);
   }
   pyodide.runPython('import importlib; importlib.invalidate_caches()');
+}
+
+async function unpack(pyodide: Pyodide, zip: ArrayBuffer, folder: string): Promise<void> {
+  try {
+    const files = await unzip(zip);
+    const made = new Set<string>();
+    for (const { path, bytes } of files) {
+      const target = `${folder}/${path}`;
+      const parent = target.slice(0, target.lastIndexOf('/'));
+      if (!made.has(parent)) pyodide.FS.mkdirTree(parent);
+      made.add(parent);
+      pyodide.FS.writeFile(target, bytes);
+    }
+  } catch (error) {
+    // Older browsers have no inflate of their own.
+    console.debug('Python unpacks:', error);
+    pyodide.unpackArchive(zip, 'zip', { extractDir: folder });
+  }
 }
 
 /** Imports the worker's half of the library from its zip. */
