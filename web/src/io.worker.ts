@@ -1,6 +1,7 @@
 // The I/O worker: network, timers, dispatch. It exists because a hidden tab stops the main thread's
 // timers but never a dedicated worker's, and because chunks need not pass the main thread.
 import computeSource from 'virtual:compute-source';
+import { Snapshots } from './assets/snapshots';
 import type { FromDevice, ToDevice } from './messages';
 import { never } from './messages';
 import { Device } from './pool/device';
@@ -15,6 +16,7 @@ function open(token: string, origin: string): Device {
     dial: () => new WebSocket(address),
     random: Math.random,
     computeSource,
+    snapshots: new Snapshots(),
     report: (snapshot) => tell({ type: 'snapshot', snapshot }),
   });
   void opened.look();

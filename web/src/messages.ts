@@ -45,16 +45,27 @@ export interface Recipe {
   readonly runtime: Readonly<Record<string, string>>;
   readonly wheels: readonly { readonly id: string; readonly installDir: InstallDir }[];
   readonly bundle: string;
+  /** The name of a memory snapshot of these; null where the release makes none. */
+  readonly snapshot: string | null;
 }
+
+/**
+ * How an interpreter starts: from its files; likewise, and it hands out a snapshot of its memory
+ * before it sees anything of a job; or from such a snapshot.
+ */
+export type Start = 'cold' | 'making' | 'restored';
 
 export type ToFrame =
   | { readonly type: 'source'; readonly text: string }
   | { readonly type: 'keep'; readonly id: string; readonly bytes: ArrayBuffer }
   | { readonly type: 'drop'; readonly id: string }
+  /** The interpreter's code is compiled while other files are still on their way. */
+  | { readonly type: 'compile'; readonly id: string }
   | {
       readonly type: 'spawn';
       readonly worker: number;
       readonly recipe: Recipe;
+      readonly start: Start;
       readonly port: MessagePort;
     }
   | { readonly type: 'terminate'; readonly worker: number };
@@ -68,15 +79,23 @@ export const FRAME_READY = 'nitocris-frame-ready';
 
 // ------------------------------------------------------------- frame and compute worker
 
-/** The only message that a compute worker takes from the frame. */
-export interface Boot {
-  readonly version: string;
-  readonly runtime: Readonly<Record<string, ArrayBuffer>>;
-  readonly interpreter: WebAssembly.Module;
-  readonly packages: readonly Package[];
-  readonly bundle: ArrayBuffer;
-  readonly port: MessagePort;
-}
+/** First `boot`, then everything else once, as it arrives. */
+export type FrameToCompute =
+  | {
+      readonly type: 'boot';
+      readonly version: string;
+      readonly start: Start;
+      /** The names of the files to come. */
+      readonly files: readonly string[];
+      readonly port: MessagePort;
+    }
+  | { readonly type: 'file'; readonly name: string; readonly bytes: ArrayBuffer }
+  | { readonly type: 'interpreter'; readonly module: WebAssembly.Module }
+  | { readonly type: 'packages'; readonly packages: readonly Package[] };
+
+/** Files that are none of the release's. */
+export const BUNDLE_FILE = 'worker.zip';
+export const SNAPSHOT_FILE = 'snapshot';
 
 // ------------------------------------------------------------- I/O worker and compute worker
 
@@ -97,10 +116,19 @@ export type ToCompute =
   | { readonly type: 'abandon' };
 
 /** The steps of a compute worker's start, in order. */
-export type StepName = 'sandbox' | 'interpreter' | 'packages' | 'library' | 'confinement';
+export type StepName =
+  | 'sandbox'
+  | 'files'
+  | 'interpreter'
+  | 'library'
+  | 'wheels'
+  | 'packages'
+  | 'confinement';
 
 export type FromCompute =
   | { readonly type: 'step'; readonly name: StepName }
+  /** The memory of an interpreter that has seen no job; null if it could not be had. */
+  | { readonly type: 'snapshot'; readonly bytes: ArrayBuffer | null }
   | { readonly type: 'ready' }
   /** With what the function raised, if it did, as Python writes it. */
   | { readonly type: 'result'; readonly frame: ArrayBuffer; readonly raised: string | null }

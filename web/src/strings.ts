@@ -49,9 +49,11 @@ function duration(seconds: number): string {
 
 const steps: Readonly<Record<StepName, string>> = {
   sandbox: 'opening the sandbox',
+  files: 'waiting for the download',
   interpreter: 'starting Python',
-  packages: 'unpacking packages',
   library: 'loading the tools',
+  wheels: 'waiting for packages',
+  packages: 'unpacking packages',
   confinement: 'closing the sandbox',
 };
 
@@ -101,7 +103,7 @@ export const strings = {
         `It uses up to ${counted(workers, 'processor core', 'processor cores')} of ${whole.format(cores)}, ${whole.format(share * 100)} % of the time, and about ${whole.format(workers * 100)} MB of memory, while there is work.`,
       leave: 'Stopping',
       leaveText:
-        'Pause, finish or close the page at any time. Nothing stays behind but the browser’s cache and your choices.',
+        'Pause, finish or close the page at any time. Nothing stays behind but your choices and what the browser keeps for the next time.',
     },
     summary: 'What runs here?',
     asking: 'Asking what is needed…',
@@ -233,7 +235,7 @@ export const strings = {
     idle: 'idle',
     computing: 'computing',
     leaving: 'finishing',
-    none: 'They start when the download is complete.',
+    none: 'They start in a moment.',
   },
 
   stopped: {
@@ -300,6 +302,7 @@ export const strings = {
   reasons: {
     stopped: 'the volunteer stopped this worker',
     cancelled: 'the chunk was cancelled',
+    snapshot: 'the worker could not start from a snapshot of memory',
     unknownMap: 'the chunk came without its map',
     strange: 'the worker sent something that is no answer to its chunk',
   },

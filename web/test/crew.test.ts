@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FromCompute, ToFrame } from '../src/messages';
 import { Crew, HEAP_LIMIT_BYTES } from '../src/pool/crew';
-import { STEP_DEADLINE_MS } from '../src/sandbox/steps';
+import { RESTORE_DEADLINE_MS, SNAPSHOT_DEADLINE_MS, STEP_DEADLINE_MS } from '../src/sandbox/steps';
 import { useVirtualTime } from './fakes';
 
-const RECIPE = { version: '0.27.8', runtime: {}, wheels: [], bundle: 'b' };
+const RECIPE = { version: '0.27.8', runtime: {}, wheels: [], bundle: 'b', snapshot: null };
 
 class FakePort {
   onmessage: ((event: MessageEvent) => void) | null = null;
@@ -36,6 +36,8 @@ function setUp(size = 2) {
     onDone: vi.fn((worker: number) => void busy.delete(worker)),
     onReplaced: vi.fn(),
     onHalted: vi.fn(),
+    onSnapshot: vi.fn(),
+    onSnapshotFailed: vi.fn(),
     onChange: vi.fn(),
   };
   const crew = new Crew(
@@ -48,7 +50,9 @@ function setUp(size = 2) {
     ports[worker - 1]?.onmessage?.(new MessageEvent('message', { data: message }));
   const ids = (type: 'spawn' | 'terminate') =>
     frame.flatMap((message) => (message.type === type ? [message.worker] : []));
-  return { crew, hooks, say, ids, busy, ports };
+  const starts = () =>
+    frame.flatMap((message) => (message.type === 'spawn' ? [message.start] : []));
+  return { crew, hooks, say, ids, busy, ports, frame, starts };
 }
 
 beforeEach(useVirtualTime);
@@ -205,5 +209,99 @@ describe('the crew', () => {
     crew.resize(2);
 
     expect(crew.views.map(({ replaces }) => replaces)).toEqual([true, false]);
+  });
+});
+
+describe('starts from a snapshot', () => {
+  const SNAPPED = { ...RECIPE, snapshot: 'memory' };
+  const bytes = new ArrayBuffer(8);
+  const work = { type: 'compute', frame: bytes, blobs: [] } as const;
+
+  it('let the others wait for the first one, then start them from its memory', () => {
+    const { crew, hooks, say, starts, frame } = setUp(3);
+    crew.equip(SNAPPED);
+    expect(starts()).toEqual(['making']);
+
+    say(1, { type: 'snapshot', bytes });
+
+    expect(starts()).toEqual(['making', 'restored', 'restored']);
+    expect(frame).toContainEqual({ type: 'keep', id: 'memory', bytes });
+    expect(hooks.onSnapshot).toHaveBeenCalledExactlyOnceWith('memory', bytes);
+  });
+
+  it('begin at once where one is stored', () => {
+    const { crew, starts } = setUp(2);
+
+    crew.equip(SNAPPED, bytes);
+
+    expect(starts()).toEqual(['restored', 'restored']);
+  });
+
+  it('wait for no snapshot that fails, or takes too long', () => {
+    for (const fail of ['null', 'late', 'death'] as const) {
+      const { crew, hooks, say, starts } = setUp(2);
+      crew.equip(SNAPPED);
+
+      if (fail === 'null') say(1, { type: 'snapshot', bytes: null });
+      if (fail === 'death') say(1, { type: 'broken', details: 'fatal error' });
+      if (fail === 'late') {
+        say(1, { type: 'step', name: 'interpreter' });
+        vi.advanceTimersByTime(SNAPSHOT_DEADLINE_MS);
+      }
+
+      expect(starts().slice(0, 2)).toEqual(['making', 'cold']);
+      expect(hooks.onSnapshotFailed).toHaveBeenCalledTimes(fail === 'late' ? 0 : 1);
+    }
+  });
+
+  it('do not count a slow download as a slow interpreter', () => {
+    const { crew, say, starts } = setUp(2);
+    crew.equip(SNAPPED);
+    say(1, { type: 'step', name: 'files' });
+
+    vi.advanceTimersByTime(10 * SNAPSHOT_DEADLINE_MS);
+
+    expect(starts()).toEqual(['making']);
+  });
+
+  it('take no snapshot once a function was sent, from anybody', () => {
+    const { crew, hooks, say, starts } = setUp(2);
+    crew.equip(SNAPPED);
+    say(1, { type: 'step', name: 'interpreter' });
+    vi.advanceTimersByTime(SNAPSHOT_DEADLINE_MS);
+    say(2, { type: 'ready' });
+    crew.tell(2, work);
+
+    for (const worker of [1, 2]) say(worker, { type: 'snapshot', bytes });
+    crew.equip({ ...SNAPPED, bundle: 'other', snapshot: 'other' });
+
+    expect(hooks.onSnapshot).not.toHaveBeenCalled();
+    expect(starts()).toEqual(['making', 'cold', 'cold', 'cold']);
+  });
+
+  it('go on from one that was made before the first function', () => {
+    const { crew, say, starts } = setUp(1);
+    crew.equip(SNAPPED);
+    say(1, { type: 'snapshot', bytes });
+    say(1, { type: 'ready' });
+    crew.tell(1, work);
+
+    say(1, { type: 'broken', details: 'fatal error' });
+
+    expect(starts()).toEqual(['making', 'restored']);
+  });
+
+  it.each(['broken', 'silent'])('fall back to files when one is %s, for good', (how) => {
+    const { crew, hooks, say, starts, ids } = setUp(2);
+    crew.equip(SNAPPED, bytes);
+    say(1, { type: 'step', name: 'interpreter' });
+
+    if (how === 'broken') say(1, { type: 'broken', details: 'no such memory' });
+    else vi.advanceTimersByTime(RESTORE_DEADLINE_MS);
+
+    expect(ids('terminate')).toEqual([1, 2]);
+    expect(starts()).toEqual(['restored', 'restored', 'cold', 'cold']);
+    expect(hooks.onSnapshotFailed).toHaveBeenCalledOnce();
+    expect(hooks.onReplaced).not.toHaveBeenCalled();
   });
 });

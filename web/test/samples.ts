@@ -26,8 +26,8 @@ export const RUNNING: Running = {
   download: { state: 'done' },
   wanted: 2,
   workers: [
-    { id: 4, state: 'computing', step: 'confinement' },
-    { id: 5, state: 'loading', step: 'interpreter' },
+    { id: 4, state: 'computing', step: 'confinement', start: 'cold' },
+    { id: 5, state: 'loading', step: 'interpreter', start: 'cold' },
   ],
   work: 'under way',
   tally: TALLY,

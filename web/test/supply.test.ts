@@ -42,6 +42,7 @@ function setUp(asks: readonly string[], broken: Record<string, (Answer | Error)[
     random: () => 1,
     equip: vi.fn(),
     install: vi.fn(),
+    snapshots: { load: vi.fn(async (): Promise<ArrayBuffer | null> => null) },
     onEnvironment: vi.fn(),
     onFailure: vi.fn(),
     onChange: vi.fn(),
@@ -65,12 +66,16 @@ describe('the supply', () => {
     await begin();
 
     expect(ids('keep')).toEqual(['python', 'tools', 'numpy'].map(hash).sort());
-    expect(ports.equip).toHaveBeenCalledExactlyOnceWith({
-      version: '0.27.8',
-      runtime: { 'python.bin': hash('python') },
-      wheels: [named('numpy')],
-      bundle: hash('tools'),
-    });
+    expect(ports.equip).toHaveBeenCalledExactlyOnceWith(
+      {
+        version: '0.27.8',
+        runtime: { 'python.bin': hash('python') },
+        wheels: [named('numpy')],
+        bundle: hash('tools'),
+        snapshot: expect.stringContaining(hash('tools')),
+      },
+      null,
+    );
     expect(supply.download).toEqual({ state: 'done' });
     expect(supply.equipped).toBe(hash(described('tools', ['numpy'])));
   });
@@ -106,13 +111,14 @@ describe('the supply', () => {
   });
 
   it('fails for good when a file is not what it should be', async () => {
-    const { ports, begin } = setUp([described('tools', [])], { '/f/tools': [{ body: 'slots' }] });
+    const broken = { '/f/tools': [{ body: 'slots' }] };
+    const { ports, begin, ids } = setUp([described('tools', ['numpy'])], broken);
 
     await begin();
 
     const message = strings.download.mismatch('tools.bin');
     expect(ports.onFailure).toHaveBeenCalledExactlyOnceWith({ message, details: '' });
-    expect(ports.equip).not.toHaveBeenCalled();
+    expect(ids('keep')).toEqual([hash('python')]);
   });
 
   it('goes on trying while the network is away, and says so', async () => {

@@ -48,7 +48,7 @@ describe('leaving the page', () => {
 
   it('asks while something computes, and only once', () => {
     askBeforeLeaving(() => activity, page);
-    activity = running({ workers: [{ id: 1, state: 'idle', step: 'confinement' }] });
+    activity = running({ workers: [{ id: 1, state: 'idle', step: 'confinement', start: 'cold' }] });
     expect(leave()).toBe(true);
     activity = { state: 'stopped', tally: TALLY };
     expect(leave()).toBe(true);

@@ -116,7 +116,7 @@ describe('a worker', () => {
     [{ state: 'loading' }, 'starting Python'],
     [{ state: 'replacing' }, 'replacing: starting Python'],
   ] as const)('that is %o', (part, word) => {
-    expect(workerWord({ id: 1, step: 'interpreter', ...part })).toBe(word);
+    expect(workerWord({ id: 1, step: 'interpreter', start: 'cold', ...part })).toBe(word);
   });
 });
 

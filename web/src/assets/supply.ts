@@ -5,23 +5,25 @@ import { backoff } from '../link/connection';
 import type { Failure, Package, Recipe, ToFrame } from '../messages';
 import type { Download } from '../pool/snapshot';
 import { strings } from '../strings';
-import { DownloadError, download, type Fetching, pause } from './download';
+import { DownloadError, download, type Fetching, pause, type RemoteFile } from './download';
 import {
   type Environment,
   fetchEnvironment,
   filesOf,
-  type Need,
   NotReadyError,
   needOf,
+  type Wheel,
 } from './environment';
+import { type Snapshots, snapshotOf } from './snapshots';
 
 export interface SupplyPorts {
   readonly tellFrame: (message: ToFrame, transfer?: Transferable[]) => void;
   readonly random: () => number;
-  /** Starts all workers from this recipe, ending those that are there. */
-  readonly equip: (recipe: Recipe) => void;
+  /** Starts all workers from this recipe, ending those that are there; its files may still come. */
+  readonly equip: (recipe: Recipe, snapshot: ArrayBuffer | null) => void;
   /** Adds these packages to the workers that are there; later ones start from the recipe. */
   readonly install: (recipe: Recipe, packages: readonly Package[]) => void;
+  readonly snapshots: Pick<Snapshots, 'load'>;
   readonly onEnvironment: (environment: Environment) => void;
   readonly onFailure: (failure: Failure) => void;
   readonly onChange: () => void;
@@ -31,6 +33,8 @@ export class Supply {
   #download: Download = { state: 'asking' };
   /** What the workers have. */
   #equipped: Environment | undefined;
+  /** The hash of an environment that workers are being started for while its wheels come. */
+  #begun: string | undefined;
   /** Ends what is under way when another environment has come. */
   #outdated = new AbortController();
   readonly #held = new Set<string>();
@@ -91,41 +95,71 @@ export class Supply {
 
   async #bring(environment: Environment, signal: AbortSignal): Promise<void> {
     const need = needOf(this.#equipped, environment);
-    if (need.kind !== 'nothing') {
-      const fresh = await this.#fetchMissing(environment, signal);
-      await this.#frameReady;
-      signal.throwIfAborted();
-      this.#handOver(environment, need, fresh);
-    }
+    if (need.kind === 'everything') await this.#startAnew(environment, signal);
+    if (need.kind === 'wheels') await this.#extend(environment, need.wheels, signal);
+    signal.throwIfAborted();
     this.#equipped = environment;
+    this.#begun = undefined;
     this.#download = { state: 'done' };
     this.#ports.onChange();
   }
 
-  #handOver(environment: Environment, need: Need, fresh: ReadonlyMap<string, ArrayBuffer>): void {
+  /** Starts workers at once; they begin with what is there while the rest is on its way. */
+  async #startAnew(environment: Environment, signal: AbortSignal): Promise<void> {
     const recipe = recipeOf(environment);
-    if (need.kind === 'wheels') {
-      // Before the bytes move to the frame for the workers to come.
-      const packages = need.wheels.flatMap(({ sha256, installDir }) => {
-        const bytes = fresh.get(sha256);
-        return bytes ? [{ bytes, installDir }] : [];
-      });
-      this.#ports.install(recipe, packages);
-    }
+    const downloaded = this.#fetchMissing(environment, signal, (id, bytes) => {
+      this.#keep(id, bytes);
+      if (id === recipe.runtime['pyodide.asm.wasm']) {
+        this.#ports.tellFrame({ type: 'compile', id });
+      }
+    });
+    // A download that fails at once is heard below.
+    downloaded.catch(() => {});
+    const snapshot = await this.#ports.snapshots.load(recipe.snapshot);
+    await this.#frameReady;
+    signal.throwIfAborted();
+    this.#drop(environment);
+    if (this.#begun !== environment.id) this.#ports.equip(recipe, snapshot);
+    this.#begun = environment.id;
+    await downloaded;
+  }
+
+  async #extend(environment: Environment, wheels: readonly Wheel[], signal: AbortSignal) {
+    const fresh = new Map<string, ArrayBuffer>();
+    await this.#fetchMissing(environment, signal, (id, bytes) => fresh.set(id, bytes));
+    await this.#frameReady;
+    signal.throwIfAborted();
+    // Before the bytes move to the frame for the workers to come.
+    const packages = wheels.flatMap(({ sha256, installDir }) => {
+      const bytes = fresh.get(sha256);
+      return bytes ? [{ bytes, installDir }] : [];
+    });
+    this.#ports.install(recipeOf(environment), packages);
+    this.#drop(environment);
+    for (const [id, bytes] of fresh) this.#keep(id, bytes);
+  }
+
+  #keep(id: string, bytes: ArrayBuffer): void {
+    this.#held.add(id);
+    this.#ports.tellFrame({ type: 'keep', id, bytes }, [bytes]);
+  }
+
+  /** Lets the frame forget what this environment does not need. */
+  #drop(environment: Environment): void {
     const wanted = new Set(filesOf(environment).map(({ sha256 }) => sha256));
     for (const id of this.#held) {
       if (wanted.has(id)) continue;
       this.#held.delete(id);
       this.#ports.tellFrame({ type: 'drop', id });
     }
-    for (const [id, bytes] of fresh) {
-      this.#held.add(id);
-      this.#ports.tellFrame({ type: 'keep', id, bytes }, [bytes]);
-    }
-    if (need.kind === 'everything') this.#ports.equip(recipe);
   }
 
-  async #fetchMissing(environment: Environment, signal: AbortSignal) {
+  /** Downloads what starts the interpreter first, then the wheels; each is handed on when there. */
+  async #fetchMissing(
+    environment: Environment,
+    signal: AbortSignal,
+    handOn: (id: string, bytes: ArrayBuffer) => void,
+  ): Promise<void> {
     const missing = filesOf(environment).filter(({ sha256 }) => !this.#held.has(sha256));
     const total = missing.reduce((sum, { size }) => sum + size, 0);
     const received = new Map<string, number>();
@@ -136,21 +170,26 @@ export class Supply {
       this.#ports.onChange();
     };
     progress('', 0);
-    const fetches = missing.map(async (file) => {
-      const fetching = { ...this.#fetching, signal };
+    const fetching = { ...this.#fetching, signal };
+    const fetchOne = async (file: RemoteFile) => {
       const bytes = await download(file, fetching, (count) => progress(file.sha256, count));
-      return [file.sha256, bytes] as const;
-    });
-    return new Map(await Promise.all(fetches));
+      signal.throwIfAborted();
+      handOn(file.sha256, bytes);
+    };
+    const wheels = new Set<RemoteFile>(environment.wheels);
+    await Promise.all(missing.filter((file) => !wheels.has(file)).map(fetchOne));
+    await Promise.all(missing.filter((file) => wheels.has(file)).map(fetchOne));
   }
 }
 
-function recipeOf({ version, runtime, wheels, bundle }: Environment): Recipe {
+function recipeOf(environment: Environment): Recipe {
+  const { version, runtime, wheels, bundle } = environment;
   return {
     version,
     runtime: Object.fromEntries(runtime.map(({ name, sha256 }) => [name, sha256])),
     wheels: wheels.map(({ sha256, installDir }) => ({ id: sha256, installDir })),
     bundle: bundle.sha256,
+    snapshot: snapshotOf(environment),
   };
 }
 

@@ -8,7 +8,7 @@ export function Workers({ workers }: { readonly workers: readonly WorkerView[] }
   return (
     <ul className="workers" aria-label={strings.workers.heading}>
       {workers.map((worker, index) => (
-        <li key={worker.id} className="worker" data-state={worker.state}>
+        <li key={worker.id} className="worker" data-state={worker.state} data-start={worker.start}>
           <span className="worker-name">{strings.workers.name(index + 1)}</span>
           <span className="worker-state" data-testid="worker-state">
             {workerWord(worker)}

@@ -5,13 +5,15 @@ import type {
   FromCompute,
   Package,
   Recipe,
+  Start,
   StepName,
   ToCompute,
   ToFrame,
 } from '../messages';
 import { never } from '../messages';
-import { STEP_DEADLINE_MS } from '../sandbox/steps';
+import { RESTORE_DEADLINE_MS, STEP_DEADLINE_MS } from '../sandbox/steps';
 import { strings } from '../strings';
+import { Starts } from './starts';
 
 export interface CrewHooks {
   /** This worker has ended; `reason` says why, unless nobody is to blame. */
@@ -24,6 +26,10 @@ export interface CrewHooks {
   readonly onReplaced: (failure: Failure) => void;
   /** No worker can be started here. */
   readonly onHalted: (failure: Failure) => void;
+  /** A memory snapshot was made here, before any function was sent. */
+  readonly onSnapshot: (id: string, bytes: ArrayBuffer) => void;
+  /** A snapshot could not be made or used: none of them is to be trusted. */
+  readonly onSnapshotFailed: () => void;
   /** Workers came, went, or went on in their start. */
   readonly onChange: () => void;
 }
@@ -35,12 +41,14 @@ export interface MemberView {
   /** Whether it takes the place of one that died or was ended. */
   readonly replaces: boolean;
   readonly step: StepName;
+  readonly start: Start;
 }
 
 interface Member {
   readonly id: number;
   readonly port: MessagePort;
   readonly replaces: boolean;
+  readonly start: Start;
   state: 'starting' | 'ready';
   step: StepName;
   deadline: ReturnType<typeof setTimeout> | undefined;
@@ -57,6 +65,7 @@ export class Crew {
   readonly #tellFrame: (message: ToFrame, transfer?: Transferable[]) => void;
   readonly #hooks: CrewHooks;
   readonly #isBusy: (worker: number) => boolean;
+  readonly #starts = new Starts(() => this.#fill());
   #recipe: Recipe | undefined;
   #size: number;
   #next = 1;
@@ -87,20 +96,29 @@ export class Crew {
   }
 
   get views(): readonly MemberView[] {
-    return [...this.#members.values()].map(({ id, state, step, fate, replaces }) => ({
+    return [...this.#members.values()].map(({ id, state, step, start, fate, replaces }) => ({
       id,
       ready: state === 'ready',
       leaving: fate === 'leave',
       replaces,
       step,
+      start,
     }));
   }
 
-  /** Starts all workers from this recipe; those of an earlier one end. */
-  equip(recipe: Recipe): void {
+  /**
+   * Starts all workers from this recipe; those of an earlier one end.
+   *
+   * @param snapshot The memory that the recipe names, if this browser has kept it.
+   */
+  equip(recipe: Recipe, snapshot: ArrayBuffer | null = null): void {
     this.dismiss();
     this.#recipe = recipe;
     this.#failures = 0;
+    if (recipe.snapshot !== null && snapshot) {
+      this.#tellFrame({ type: 'keep', id: recipe.snapshot, bytes: snapshot }, [snapshot]);
+    }
+    this.#starts.begin(recipe.snapshot !== null, snapshot !== null);
     this.#fill();
   }
 
@@ -112,6 +130,7 @@ export class Crew {
 
   /** Ends all workers at once; none is started until a recipe comes. */
   dismiss(): void {
+    this.#dropSnapshot();
     this.#recipe = undefined;
     for (const member of [...this.#members.values()]) {
       this.#end(member, null);
@@ -145,6 +164,7 @@ export class Crew {
   }
 
   tell(worker: number, message: ToCompute, transfer: Transferable[] = []): void {
+    if (message.type === 'inform' || message.type === 'compute') this.#starts.taint();
     this.#members.get(worker)?.port.postMessage(message, transfer);
   }
 
@@ -168,15 +188,20 @@ export class Crew {
     const recipe = this.#recipe;
     if (!recipe) return;
     const staying = [...this.#members.values()].filter(({ fate }) => fate !== 'leave');
-    for (let missing = this.#size - staying.length; missing > 0; missing--) this.#spawn(recipe);
+    for (let missing = this.#size - staying.length; missing > 0; missing--) {
+      const start = this.#starts.next(this.#next);
+      if (start === null) return;
+      this.#spawn(recipe, start);
+    }
   }
 
-  #spawn(recipe: Recipe): void {
+  #spawn(recipe: Recipe, start: Start): void {
     const { port1: port, port2: far } = new MessageChannel();
     const id = this.#next++;
     const member: Member = {
       id,
       port,
+      start,
       state: 'starting',
       replaces: this.#gaps > 0,
       step: 'sandbox',
@@ -187,7 +212,7 @@ export class Crew {
     this.#members.set(id, member);
     this.#reached(member, 'sandbox');
     port.onmessage = ({ data }: MessageEvent<FromCompute>) => this.#hear(member, data);
-    this.#tellFrame({ type: 'spawn', worker: id, recipe, port: far }, [far]);
+    this.#tellFrame({ type: 'spawn', worker: id, recipe, start, port: far }, [far]);
   }
 
   #hear(member: Member, message: FromCompute): void {
@@ -195,6 +220,8 @@ export class Crew {
       case 'step':
         this.#reached(member, message.name);
         return this.#hooks.onChange();
+      case 'snapshot':
+        return this.#takeSnapshot(member, message.bytes);
       case 'ready':
         clearTimeout(member.deadline);
         member.state = 'ready';
@@ -215,10 +242,41 @@ export class Crew {
   #reached(member: Member, step: StepName): void {
     member.step = step;
     clearTimeout(member.deadline);
-    member.deadline = setTimeout(
-      () => this.#broke(member, strings.failures.deadline(step)),
-      STEP_DEADLINE_MS[step],
-    );
+    if (step === 'interpreter') this.#starts.isStarting(member.id);
+    const isRestored = member.start === 'restored' && step === 'interpreter';
+    const wait = isRestored ? RESTORE_DEADLINE_MS : STEP_DEADLINE_MS[step];
+    if (wait === null) return;
+    member.deadline = setTimeout(() => this.#broke(member, strings.failures.deadline(step)), wait);
+  }
+
+  /** Hands the first worker's memory to those that wait for it. */
+  #takeSnapshot(member: Member, bytes: ArrayBuffer | null): void {
+    const id = this.#recipe?.snapshot;
+    if (!id || !this.#starts.isMaking(member.id)) return;
+    if (bytes instanceof ArrayBuffer && this.#starts.accepts(member.id)) {
+      // Copied, not moved: it is also kept for the next visit.
+      this.#tellFrame({ type: 'keep', id, bytes });
+      this.#hooks.onSnapshot(id, bytes);
+    } else {
+      this.#distrustSnapshots();
+    }
+    this.#fill();
+    this.#hooks.onChange();
+  }
+
+  /** Ends what is starting from a snapshot; from now on all start cold. */
+  #distrustSnapshots(): void {
+    this.#starts.stop();
+    this.#dropSnapshot();
+    this.#hooks.onSnapshotFailed();
+    for (const member of [...this.#members.values()]) {
+      if (isRestoring(member)) this.#end(member, strings.reasons.snapshot);
+    }
+  }
+
+  #dropSnapshot(): void {
+    const id = this.#recipe?.snapshot;
+    if (id) this.#tellFrame({ type: 'drop', id });
   }
 
   #done(member: Member, heap: number, worked: number): void {
@@ -234,6 +292,11 @@ export class Crew {
   #broke(member: Member, details: string): void {
     if (!this.#members.has(member.id)) return;
     const starting = member.state === 'starting';
+    if (isRestoring(member) || this.#starts.isMaking(member.id)) this.#distrustSnapshots();
+    if (isRestoring(member)) {
+      this.#fill();
+      return this.#hooks.onChange();
+    }
     this.#end(member, details);
     if (starting && ++this.#failures >= START_FAILURES) {
       this.dismiss();
@@ -254,6 +317,11 @@ export class Crew {
     this.#tellFrame({ type: 'terminate', worker: member.id });
     this.#hooks.onLeft(member.id, reason);
   }
+}
+
+/** Whether it has yet to show that it can start from a snapshot. */
+function isRestoring({ state, start }: Member): boolean {
+  return state === 'starting' && start === 'restored';
 }
 
 function isAvailable({ state, fate }: Member): boolean {

@@ -4,6 +4,7 @@
 import { DownloadError, pause } from '../assets/download';
 import { type Environment, fetchEnvironment, NotReadyError, sizeOf } from '../assets/environment';
 import { fetchJob, type Job } from '../assets/job';
+import type { Snapshots } from '../assets/snapshots';
 import { backoff, type Socket } from '../link/connection';
 import { strings } from '../strings';
 import { type Conditions, modeOf, type Wish } from './mode';
@@ -16,6 +17,7 @@ export interface DevicePorts {
   readonly dial: () => Socket;
   readonly random: () => number;
   readonly computeSource: string;
+  readonly snapshots: Snapshots;
   readonly report: (snapshot: Snapshot) => void;
 }
 

@@ -5,6 +5,7 @@
 import { BlobCache } from '../assets/blobs';
 import { DownloadError } from '../assets/download';
 import type { Environment } from '../assets/environment';
+import type { Snapshots } from '../assets/snapshots';
 import { Supply } from '../assets/supply';
 import { type Connection, CoordinatorLink, type Socket } from '../link/connection';
 import type { FromCoordinator } from '../link/frames';
@@ -23,6 +24,7 @@ export interface SessionPorts {
   readonly dial: () => Socket;
   readonly random: () => number;
   readonly computeSource: string;
+  readonly snapshots: Snapshots;
   readonly onChange: () => void;
   readonly onEnvironment: (environment: Environment) => void;
   readonly onStanding: (standing: Standing) => void;
@@ -107,18 +109,21 @@ export class Session {
         this.#incident = failure;
       },
       onHalted: (failure) => this.#fail(failure),
+      onSnapshot: (id, bytes) => ports.snapshots.save(id, bytes),
+      onSnapshotFailed: () => ports.snapshots.giveUp(),
       onChange: () => this.#staffed(),
     });
     this.#crew.setPower(share);
     this.#supply = new Supply(fetching, this.#listenToFrame(), {
       tellFrame: this.#tellFrame,
       random: ports.random,
-      equip: (recipe) => this.#crew.equip(recipe),
+      equip: (recipe, snapshot) => this.#crew.equip(recipe, snapshot),
       install: (recipe, packages) => this.#crew.install(recipe, packages),
       onEnvironment: (fresh) => {
         this.#provided = fresh;
         ports.onEnvironment(fresh);
       },
+      snapshots: ports.snapshots,
       onFailure: (failure) => this.#fail(failure),
       onChange: () => this.#staffed(),
     });
@@ -185,11 +190,11 @@ export class Session {
     };
   }
 
-  #view({ id, ready, leaving, replaces, step }: Crew['views'][number]): WorkerView {
+  #view({ id, ready, leaving, replaces, step, start }: Crew['views'][number]): WorkerView {
     const busy = this.#dispatcher.isBusy(id);
-    if (leaving) return { id, state: 'leaving', step };
-    if (!ready) return { id, state: replaces ? 'replacing' : 'loading', step };
-    return { id, state: busy ? 'computing' : 'idle', step };
+    if (leaving) return { id, state: 'leaving', step, start };
+    if (!ready) return { id, state: replaces ? 'replacing' : 'loading', step, start };
+    return { id, state: busy ? 'computing' : 'idle', step, start };
   }
 
   #rejoinedAfter(): number | null {

@@ -2,7 +2,7 @@
 // itself. Plain data, because it crosses a thread.
 import type { MappedFunction } from '../assets/job';
 import type { Connection } from '../link/connection';
-import type { Failure, StepName } from '../messages';
+import type { Failure, Start, StepName } from '../messages';
 import type { Mode } from './mode';
 
 /** What the owner asks of this device, known before anything but a page was downloaded. */
@@ -48,6 +48,7 @@ export interface WorkerView {
   readonly state: 'loading' | 'replacing' | 'idle' | 'computing' | 'leaving';
   /** The step of its start, while it is loading. */
   readonly step: StepName;
+  readonly start: Start;
 }
 
 /** `none`: no map so far; `under way`: one is; `over`: the last one is. */

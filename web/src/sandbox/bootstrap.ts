@@ -1,9 +1,27 @@
 // The whole script of the sandboxed frame, pinned by its hash in the page's headers. It holds the
 // downloaded bytes, starts compute workers from them and ends them. Nothing of a job runs here:
 // this thread has WebRTC, which no header stops, and a compute worker has not.
-import { type Boot, FRAME_READY, type FromFrame, type Recipe, type ToFrame } from '../messages';
+import {
+  BUNDLE_FILE,
+  FRAME_READY,
+  type FrameToCompute,
+  type FromFrame,
+  type Package,
+  type Recipe,
+  SNAPSHOT_FILE,
+  type Start,
+  type ToFrame,
+} from '../messages';
 
-const files = new Map<string, ArrayBuffer>();
+/** A file that is here or on its way. */
+interface Arrival {
+  readonly bytes: Promise<ArrayBuffer>;
+  readonly keep: (bytes: ArrayBuffer) => void;
+}
+
+const INTERPRETER = 'pyodide.asm.wasm';
+
+const files = new Map<string, Arrival>();
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 const workers = new Map<number, Worker>();
 let source = '';
@@ -23,11 +41,15 @@ function perform(message: ToFrame, tell: (message: FromFrame) => void) {
       source = message.text;
       return;
     case 'keep':
-      files.set(message.id, message.bytes);
+      arrival(message.id).keep(message.bytes);
       return;
     case 'drop':
       files.delete(message.id);
       modules.delete(message.id);
+      return;
+    case 'compile':
+      // Whoever needs the module hears of a failure.
+      compiled(message.id).catch(() => {});
       return;
     case 'spawn':
       return spawn(message, (details) =>
@@ -41,7 +63,7 @@ function perform(message: ToFrame, tell: (message: FromFrame) => void) {
 }
 
 function spawn(
-  { worker: id, recipe, port }: Extract<ToFrame, { type: 'spawn' }>,
+  { worker: id, recipe, start, port }: Extract<ToFrame, { type: 'spawn' }>,
   crashed: (details: string) => void,
 ) {
   // Firefox and WebKit start no worker from a blob without a type.
@@ -49,36 +71,51 @@ function spawn(
   const worker = new Worker(url);
   workers.set(id, worker);
   worker.onerror = (event) => crashed(`${event.message} (${event.lineno}:${event.colno})`);
-  boot(recipe, port).then(
-    (message) => worker.postMessage(message, [port]),
+  const send = (message: FrameToCompute, transfer: Transferable[] = []) =>
+    worker.postMessage(message, transfer);
+  const files = Object.entries(filesOf(recipe, start));
+  const names = files.map(([name]) => name);
+  send({ type: 'boot', version: recipe.version, start, files: names, port }, [port]);
+  for (const [name, file] of files) {
+    arrival(file).bytes.then((bytes) => send({ type: 'file', name, bytes }));
+  }
+  compiled(recipe.runtime[INTERPRETER] ?? '').then(
+    (module) => send({ type: 'interpreter', module }),
     (error: unknown) => crashed(String(error)),
+  );
+  packagesOf(recipe).then((packages) => send({ type: 'packages', packages }));
+}
+
+/** The files of a start by the names under which a compute worker knows them. */
+function filesOf({ runtime, bundle, snapshot }: Recipe, start: Start): Record<string, string> {
+  const { [INTERPRETER]: _compiledHere, ...others } = runtime;
+  const files = { ...others, [BUNDLE_FILE]: bundle };
+  return start === 'restored' && snapshot ? { ...files, [SNAPSHOT_FILE]: snapshot } : files;
+}
+
+function packagesOf({ wheels }: Recipe): Promise<readonly Package[]> {
+  return Promise.all(
+    wheels.map(async ({ id, installDir }) => ({ bytes: await arrival(id).bytes, installDir })),
   );
 }
 
-async function boot(recipe: Recipe, port: MessagePort): Promise<Boot> {
-  const { version, runtime, wheels, bundle } = recipe;
-  const named = Object.entries(runtime).map(([name, id]) => [name, file(id)] as const);
-  return {
-    version,
-    interpreter: await compiled(runtime['pyodide.asm.wasm'] ?? ''),
-    runtime: Object.fromEntries(named.filter(([name]) => name !== 'pyodide.asm.wasm')),
-    packages: wheels.map(({ id, installDir }) => ({ bytes: file(id), installDir })),
-    bundle: file(bundle),
-    port,
-  };
-}
-
-function file(id: string): ArrayBuffer {
-  const bytes = files.get(id);
-  if (!bytes) throw new Error(`the frame does not hold ${id}`);
-  return bytes;
+function arrival(id: string): Arrival {
+  const known = files.get(id);
+  if (known) return known;
+  let keep: Arrival['keep'] = () => {};
+  const bytes = new Promise<ArrayBuffer>((resolve) => {
+    keep = resolve;
+  });
+  const fresh = { bytes, keep };
+  files.set(id, fresh);
+  return fresh;
 }
 
 /** Compiles the interpreter once for all compute workers of this device. */
 function compiled(id: string): Promise<WebAssembly.Module> {
   const known = modules.get(id);
   if (known) return known;
-  const fresh = WebAssembly.compile(file(id));
+  const fresh = arrival(id).bytes.then((bytes) => WebAssembly.compile(bytes));
   modules.set(id, fresh);
   return fresh;
 }

@@ -1,40 +1,66 @@
 // The script of a compute worker: start Python from the handed-in bytes, then answer chunks. It
 // runs the owner's code, so whoever listens to its port checks what comes out of it.
-import type { Boot, FromCompute, StepName, ToCompute } from '../messages';
-import { removeNetwork } from './confine';
+import type { FrameToCompute, FromCompute, StepName, ToCompute } from '../messages';
+import { BUNDLE_FILE, SNAPSHOT_FILE } from '../messages';
+import { removeNetwork, replaceClose } from './confine';
+import { storyOf } from './death';
+import { Deliveries } from './deliveries';
 import {
+  importLibrary,
   installPackages,
+  makeWorker,
   type PyBytes,
   type Pyodide,
   type PyWorker,
+  receiveRelease,
   startInterpreter,
-  startLibrary,
 } from './pyodide';
 import { scope } from './scope';
+import { renewRandomness, takeSnapshot } from './snapshot';
 
 /** Messages are read about this often, so that a cancelled chunk can end early. */
 const LISTEN_AFTER_MS = 50;
 /** The longest rest between two results: leases expire that are not heard of. */
 const LONGEST_REST_MS = 60_000;
 
+const CLOSED = 'the interpreter died: the function closed its Web Worker';
+
+type Boot = Extract<FrameToCompute, { type: 'boot' }>;
+
+let deliveries: Deliveries | undefined;
+
 scope.onmessage = ({ data }) => {
-  scope.onmessage = null;
-  const boot = data as Boot;
-  start(boot).catch((error: unknown) => tell(boot.port, { type: 'broken', details: story(error) }));
+  const message = data as FrameToCompute;
+  if (message.type !== 'boot') return deliveries?.take(message);
+  deliveries = new Deliveries(message.files);
+  start(message, deliveries).catch((error: unknown) =>
+    tell(message.port, { type: 'broken', details: storyOf(error) }),
+  );
 };
 
-async function start(boot: Boot): Promise<void> {
-  const { port } = boot;
+async function start({ port, start }: Boot, deliveries: Deliveries): Promise<void> {
   const step = (name: StepName) => tell(port, { type: 'step', name });
+  step('files');
+  const release = await receiveRelease(deliveries);
+  const snapshot = start === 'restored' ? await deliveries.file(SNAPSHOT_FILE) : null;
   step('interpreter');
-  const pyodide = await startInterpreter(boot);
-  step('packages');
-  installPackages(pyodide, boot.packages);
+  const pyodide = await startInterpreter(release, snapshot, start === 'making');
   step('library');
-  const worker = startLibrary(pyodide, boot.bundle);
+  importLibrary(pyodide, await deliveries.file(BUNDLE_FILE));
+  if (start === 'making') {
+    const bytes = takeSnapshot(pyodide);
+    tell(port, { type: 'snapshot', bytes }, bytes ? [bytes] : []);
+  }
+  if (snapshot) renewRandomness(pyodide);
+  step('wheels');
+  const packages = await deliveries.packages;
+  step('packages');
+  await installPackages(pyodide, packages);
   step('confinement');
+  scope.onmessage = null;
   removeNetwork();
-  serve(port, pyodide, worker);
+  replaceClose(() => tell(port, { type: 'broken', details: CLOSED }));
+  serve(port, pyodide, makeWorker(pyodide));
   tell(port, { type: 'ready' });
 }
 
@@ -83,7 +109,7 @@ function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
     busy = true;
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       if (next.type === 'install') {
-        installPackages(pyodide, next.packages);
+        await installPackages(pyodide, next.packages);
         continue;
       }
       worker.receive(bytesOf(next.frame), next.blobs.map(bytesOf));
@@ -105,7 +131,7 @@ function serve(port: MessagePort, pyodide: Pyodide, worker: PyWorker): void {
       default:
         waiting.push(data);
     }
-    work().catch((error: unknown) => tell(port, { type: 'broken', details: story(error) }));
+    work().catch((error: unknown) => tell(port, { type: 'broken', details: storyOf(error) }));
   };
 }
 
@@ -124,10 +150,4 @@ function taken(bytes: PyBytes): ArrayBuffer {
 
 function tell(port: MessagePort, message: FromCompute, transfer: Transferable[] = []): void {
   port.postMessage(message, transfer);
-}
-
-function story(error: unknown): string {
-  return error instanceof Error
-    ? (error.stack ?? `${error.name}: ${error.message}`)
-    : String(error);
 }

@@ -1,8 +1,10 @@
 // Boots one Pyodide release from bytes, without a network. In what is used here the releases are
 // the same. Nothing is resolved in the browser: the coordinator hands over a flat list of wheels.
-import type { Boot, InstallDir, Package } from '../messages';
+import type { InstallDir, Package } from '../messages';
 import { serveFromMemory, withCompiled } from './confine';
+import type { Deliveries } from './deliveries';
 import { scope } from './scope';
+import { unzip } from './zip';
 
 export interface PyProxy {
   destroy(): void;
@@ -20,9 +22,14 @@ export interface PyWorker extends PyProxy {
 }
 
 export interface Pyodide {
-  readonly FS: { writeFile(path: string, data: Uint8Array): void };
+  readonly FS: {
+    mkdirTree(path: string): void;
+    writeFile(path: string, data: Uint8Array): void;
+  };
   readonly _module: { readonly HEAPU8: Uint8Array };
   runPython(code: string): unknown;
+  registerJsModule(name: string, module: object): void;
+  makeMemorySnapshot(): Uint8Array<ArrayBuffer>;
   unpackArchive(data: ArrayBuffer, format: string, options: { extractDir: string }): void;
 }
 
@@ -32,18 +39,35 @@ const BUNDLE = '/nitocris-worker.zip';
 /** Never asked: the name only has to be an address that a URL parser takes. */
 const NOWHERE = 'https://runtime.invalid/';
 
-/** Starts the interpreter of the handed-in release. */
-export async function startInterpreter(boot: Boot): Promise<Pyodide> {
-  const files = new Map<string, BodyInit>(Object.entries(boot.runtime));
-  files.set('pyodide.asm.wasm', new Uint8Array());
+/** A release of which everything is here, its scripts loaded. */
+export interface Release {
+  readonly files: ReadonlyMap<string, BodyInit>;
+  readonly interpreter: WebAssembly.Module;
+}
+
+/** Waits for the files of the release, and loads its scripts while others are on their way. */
+export async function receiveRelease(deliveries: Deliveries): Promise<Release> {
+  load(await deliveries.file('pyodide.js'));
+  load(await deliveries.file('pyodide.asm.js'));
+  const files = new Map<string, BodyInit>([['pyodide.asm.wasm', new Uint8Array()]]);
+  for (const name of deliveries.names) files.set(name, await deliveries.file(name));
+  return { files, interpreter: await deliveries.interpreter };
+}
+
+/** Starts the interpreter, from a snapshot of its memory if there is one. */
+export async function startInterpreter(
+  { files, interpreter }: Release,
+  snapshot: ArrayBuffer | null,
+  makesSnapshot: boolean,
+): Promise<Pyodide> {
   serveFromMemory(files);
-  load(boot, 'pyodide.js');
-  load(boot, 'pyodide.asm.js');
   const { loadPyodide } = globalThis as unknown as { loadPyodide: LoadPyodide };
-  return withCompiled(boot.interpreter, () =>
+  return withCompiled(interpreter, () =>
     loadPyodide({
       indexURL: NOWHERE,
       lockFileURL: `${NOWHERE}pyodide-lock.json`,
+      ...(makesSnapshot && { _makeSnapshot: true }),
+      ...(snapshot && { _loadSnapshot: snapshot }),
       stdin: () => null,
       stdout: (line: string) => console.debug(line),
       stderr: (line: string) => console.debug(line),
@@ -52,7 +76,11 @@ export async function startInterpreter(boot: Boot): Promise<Pyodide> {
 }
 
 /** Unpacks packages where Python, or the loader of shared libraries, looks for them. */
-export function installPackages(pyodide: Pyodide, packages: readonly Package[]): void {
+export async function installPackages(
+  pyodide: Pyodide,
+  packages: readonly Package[],
+): Promise<void> {
+  if (packages.length === 0) return;
   const path = (name: string) =>
     String(pyodide.runPython(`import sysconfig; sysconfig.get_path("${name}")`));
   const folders: Readonly<Record<InstallDir, string>> = {
@@ -61,26 +89,60 @@ export function installPackages(pyodide: Pyodide, packages: readonly Package[]):
     dynlib: '/usr/lib',
   };
   for (const { bytes, installDir } of packages) {
-    pyodide.unpackArchive(bytes, 'zip', { extractDir: folders[installDir] });
+    await unpack(pyodide, bytes, folders[installDir]);
   }
-  pyodide.runPython('import importlib; importlib.invalidate_caches()');
+  noticeNewFiles(pyodide);
 }
 
-/** Imports the worker's half of the library from its zip and makes the worker. */
-export function startLibrary(pyodide: Pyodide, bundle: ArrayBuffer): PyWorker {
-  pyodide.FS.writeFile(BUNDLE, new Uint8Array(bundle));
-  return pyodide.runPython(`
+/** Unlike `importlib.invalidate_caches()`, reads no zip anew, which for the library takes long. */
+function noticeNewFiles(pyodide: Pyodide): void {
+  pyodide.runPython(`
     import sys
-    sys.path.append("${BUNDLE}")
+    from importlib.machinery import FileFinder
+    for finder in sys.path_importer_cache.values():
+        if isinstance(finder, FileFinder):
+            finder.invalidate_caches()
+  `);
+}
+
+async function unpack(pyodide: Pyodide, zip: ArrayBuffer, folder: string): Promise<void> {
+  try {
+    const files = await unzip(zip);
+    const made = new Set<string>();
+    for (const { path, bytes } of files) {
+      const target = `${folder}/${path}`;
+      const parent = target.slice(0, target.lastIndexOf('/'));
+      if (!made.has(parent)) pyodide.FS.mkdirTree(parent);
+      made.add(parent);
+      pyodide.FS.writeFile(target, bytes);
+    }
+  } catch (error) {
+    // Older browsers have no inflate of their own.
+    console.debug('Python unpacks:', error);
+    pyodide.unpackArchive(zip, 'zip', { extractDir: folder });
+  }
+}
+
+/** Imports the worker's half of the library from its zip. */
+export function importLibrary(pyodide: Pyodide, bundle: ArrayBuffer): void {
+  pyodide.FS.writeFile(BUNDLE, new Uint8Array(bundle));
+  pyodide.runPython(`
+    import sys
+    if "${BUNDLE}" not in sys.path:
+        sys.path.append("${BUNDLE}")
+    import nitocris.worker.pyodide
+  `);
+}
+
+export function makeWorker(pyodide: Pyodide): PyWorker {
+  return pyodide.runPython(`
     from nitocris.worker.pyodide import PyodideWorker
     PyodideWorker()
   `) as PyWorker;
 }
 
-function load(boot: Boot, name: string): void {
-  const bytes = boot.runtime[name];
-  if (!bytes) throw new Error(`the release ${boot.version} came without ${name}`);
-  const url = URL.createObjectURL(new Blob([bytes], { type: 'text/javascript' }));
+function load(script: ArrayBuffer): void {
+  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   scope.importScripts(url);
   URL.revokeObjectURL(url);
 }
