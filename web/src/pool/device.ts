@@ -60,8 +60,9 @@ export class Device {
     for (let attempt = 1; !this.#environment; attempt++) {
       try {
         const { fetch } = this.#ports;
+        const job = this.#askJob();
         const environment = await fetchEnvironment({ fetch, token: this.#token });
-        await this.#askJob();
+        await job;
         this.#know(environment);
       } catch (error) {
         if (error instanceof DownloadError && error.lasting) {

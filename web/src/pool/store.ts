@@ -32,7 +32,9 @@ export function createStore(
 ): Store {
   const listeners = new Set<() => void>();
   let current = FIRST_SNAPSHOT;
-  let frame: ReturnType<typeof openFrame> | undefined;
+  // Opened before it is needed: it weighs nothing, and opening takes a while.
+  let frame: ReturnType<typeof openFrame> | undefined = open();
+  let isUsed = false;
   const tell = (message: ToDevice, transfer: Transferable[] = []) =>
     worker.postMessage(message, transfer);
 
@@ -64,8 +66,10 @@ export function createStore(
       tell({ type: 'conditions', conditions });
     },
     start() {
-      closeFrame();
-      frame = open();
+      // What one session could have touched is never there for the next.
+      if (isUsed) closeFrame();
+      frame ??= open();
+      isUsed = true;
       tell({ type: 'start', frame: frame.port }, [frame.port]);
     },
     wish: (wish) => tell({ type: 'wish', wish }),
