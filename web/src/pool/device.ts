@@ -21,7 +21,10 @@ export interface DevicePorts {
   readonly report: (snapshot: Snapshot) => void;
 }
 
-/** At most four snapshots a second, and one a second when nothing but time has passed. */
+/**
+ * At most four snapshots a second while it computes, and one a second when nothing but time has
+ * passed.
+ */
 const REPORT_MS = 250;
 const TICK_MS = 1_000;
 /** A tick that comes so late tells that the device has slept, or the browser has frozen the tab. */
@@ -177,7 +180,7 @@ export class Device {
 
   #changed(): void {
     if (this.#reportTimer !== undefined) return;
-    const wait = Math.max(0, this.#reportedAt + REPORT_MS - Date.now());
+    const wait = this.#session ? Math.max(0, this.#reportedAt + REPORT_MS - Date.now()) : 0;
     this.#reportTimer = setTimeout(() => {
       this.#reportTimer = undefined;
       this.#reportedAt = Date.now();
