@@ -239,7 +239,7 @@ describe('starts from a snapshot', () => {
     expect(frame).toContainEqual({ type: 'keep', id: 'memory', bytes });
   });
 
-  it('start cold when what is stored is damaged, also after packages were added', async () => {
+  it('make another one when what is stored is damaged, also after packages were added', async () => {
     const { crew, starts, ids } = setUp(1);
     crew.equip(SNAPPED, Promise.resolve(null));
     crew.install({ ...SNAPPED, wheels: [{ id: 'w', installDir: 'site' }] }, []);
@@ -247,7 +247,7 @@ describe('starts from a snapshot', () => {
     await Promise.resolve();
 
     expect(ids('terminate')).toEqual([1]);
-    expect(starts()).toEqual(['restored', 'cold']);
+    expect(starts()).toEqual(['restored', 'making']);
   });
 
   it('wait for no snapshot that fails, or takes too long', () => {

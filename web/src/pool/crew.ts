@@ -127,7 +127,9 @@ export class Crew {
     if (recipe.snapshot !== null && snapshot) {
       return this.#tellFrame({ type: 'keep', id: recipe.snapshot, bytes: snapshot }, [snapshot]);
     }
-    this.#distrustSnapshots();
+    // Another one is made in its place.
+    this.#starts.begin(recipe.snapshot !== null, false);
+    this.#endRestoring();
     this.#fill();
     this.#hooks.onChange();
   }
@@ -279,6 +281,10 @@ export class Crew {
     this.#starts.stop();
     this.#dropSnapshot();
     this.#hooks.onSnapshotFailed();
+    this.#endRestoring();
+  }
+
+  #endRestoring(): void {
     for (const member of [...this.#members.values()]) {
       if (isRestoring(member)) this.#end(member, strings.reasons.snapshot);
     }
