@@ -207,6 +207,23 @@ describe('a connection', () => {
     expect(sockets).toHaveLength(2);
   });
 
+  it('stays ended while nobody answers after a goodbye, and says so while it tries', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+    last().closes(1001);
+    vi.advanceTimersByTime(500);
+    expect(link.state).toMatchObject({ state: 'connecting', after: 'ended' });
+
+    last().closes(1006);
+    expect(link.state.state).toBe('ended');
+    vi.advanceTimersByTime(1_000);
+    welcome();
+    last().closes(1006);
+
+    expect(link.state).toMatchObject({ state: 'waiting', reason: 'lost' });
+  });
+
   it('sends nothing of the past on a new connection', () => {
     const { link, last, welcome } = setUp();
     link.open();
@@ -255,6 +272,20 @@ describe('a connection', () => {
     expect(link.state).toMatchObject({ state: 'waiting', attempt: 1 });
     vi.advanceTimersByTime(500);
     expect(sockets).toHaveLength(2);
+  });
+
+  it('gives an answer time to be read that came while the device slept', () => {
+    const { link, welcome } = setUp();
+    link.open();
+    welcome();
+    vi.advanceTimersByTime(QUIET_MS);
+
+    vi.setSystemTime(Date.now() + 60_000);
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(link.state.state).toBe('open');
+    vi.advanceTimersByTime(QUIET_MS);
+
+    expect(link.state.state).toBe('waiting');
   });
 
   it('stays when it lives after a sleep', () => {
