@@ -300,6 +300,21 @@ describe('a connection', () => {
     expect(link.state.state).toBe('open');
   });
 
+  it('does not hang up on a large frame that keeps the answer waiting', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+    const chunk = { type: 'chunk', lease: 1, map: 1, skip: 0, stop: 1, blobs: [], piecewise: false };
+    last().receives(frameOf(chunk, new Uint8Array(2e6)));
+
+    link.check();
+    vi.advanceTimersByTime(QUIET_MS - 1);
+    expect(link.state.state).toBe('open');
+    vi.advanceTimersByTime(1);
+
+    expect(link.state.state).toBe('waiting');
+  });
+
   it('waits no longer when it is checked while it is away', () => {
     const { link, sockets, last, welcome } = setUp();
     link.open();

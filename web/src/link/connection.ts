@@ -52,8 +52,10 @@ export interface ConnectionPorts {
 }
 
 export const QUIET_MS = 15_000;
-/** A living connection answers a ping in far less, unless it is loading something large. */
+/** A living connection answers a ping in far less, unless a large frame is on its way. */
 export const CHECK_MS = 5_000;
+/** Frames of this size take seconds on a slow line; where one came, the next ones are like it. */
+const LARGE_BYTES = 1e6;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 /** From here on every wait is the longest one. */
@@ -81,6 +83,7 @@ export class CoordinatorLink {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
   #wasWelcome = false;
+  #isLarge = false;
   readonly #token: string;
   readonly #ports: ConnectionPorts;
 
@@ -105,7 +108,7 @@ export class CoordinatorLink {
   /** Finds out soon whether the connection lives: the device has slept, or changed its network. */
   check(): void {
     if (this.#state.state !== 'open') return this.retry();
-    this.#ping(CHECK_MS);
+    this.#ping(this.#isLarge ? QUIET_MS : CHECK_MS);
   }
 
   close(): void {
@@ -145,6 +148,7 @@ export class CoordinatorLink {
   #receive(data: unknown): void {
     if (!(data instanceof ArrayBuffer)) return;
     this.#ports.onReceived(data.byteLength);
+    this.#isLarge ||= data.byteLength > LARGE_BYTES;
     let message: FromCoordinator;
     try {
       message = fromCoordinator(decodeFrame(data).header);
