@@ -279,6 +279,22 @@ describe('the dispatcher', () => {
     expect(sent).toEqual([]);
   });
 
+  it('takes no cancelled chunk for the one of a lost connection with the same number', async () => {
+    const { dispatcher, introduce, chunk, receive, kinds, sent } = setUp([1, 2]);
+    await introduce();
+    await chunk(10);
+    dispatcher.disconnected();
+    await introduce();
+    await chunk(10);
+
+    await receive({ type: 'cancel', lease: 10 });
+    expect(kinds(2)).toEqual(['inform', 'compute', 'abandon']);
+    dispatcher.done(1, 100);
+    dispatcher.done(2, 100);
+
+    expect(sent).toEqual([{ type: 'cancelled', lease: 10 }]);
+  });
+
   it('forgets a map everywhere, with what is queued or computed for it', async () => {
     const { dispatcher, introduce, chunk, receive, kinds } = setUp([1]);
     await introduce();
