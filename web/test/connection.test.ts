@@ -304,7 +304,15 @@ describe('a connection', () => {
     const { link, last, welcome } = setUp();
     link.open();
     welcome();
-    const chunk = { type: 'chunk', lease: 1, map: 1, skip: 0, stop: 1, blobs: [], piecewise: false };
+    const chunk = {
+      type: 'chunk',
+      lease: 1,
+      map: 1,
+      skip: 0,
+      stop: 1,
+      blobs: [],
+      piecewise: false,
+    };
     last().receives(frameOf(chunk, new Uint8Array(2e6)));
 
     link.check();

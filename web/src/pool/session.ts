@@ -50,6 +50,7 @@ export class Session {
   #provided: Environment;
   #announced = 0;
   #hadMap = false;
+  #hasJoined = false;
   #mode: Mode = { state: 'computing' };
   /** Milliseconds since 1970. */
   #lostAt: number | undefined;
@@ -155,17 +156,17 @@ export class Session {
     this.#ports.onChange();
   }
 
-  retry(): void {
-    this.#link.retry();
-  }
-
-  /** The device may have slept: finds out at once whether the connection still lives. */
+  /** Waits no longer to connect; finds out whether a connection still lives. */
   wake(): void {
     this.#link.check();
   }
 
   close(): void {
+    if (this.#isClosed) return;
     this.#stopped.abort();
+    // Whatever is given back would be lent to this device again.
+    this.#announce();
+    this.#dispatcher.close();
     this.#supply.close();
     this.#crew.dismiss();
     this.#link.close();
@@ -202,8 +203,13 @@ export class Session {
     return this.#rejoined.seconds;
   }
 
+  get #isClosed(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
   #finishIfDone(): void {
-    if (this.#mode.state === 'finishing' && this.#dispatcher.isIdle) this.#ports.onFinished();
+    if (this.#isClosed || this.#mode.state !== 'finishing') return;
+    if (this.#dispatcher.isIdle) this.#ports.onFinished();
   }
 
   #receive(message: FromCoordinator, bytes: ArrayBuffer): void {
@@ -212,14 +218,13 @@ export class Session {
       return this.#ports.onStanding(standing);
     }
     this.#dispatcher.receive(message, bytes);
-    if (message.type === 'map') this.#ports.onMap();
+    if (message.type !== 'map') return;
+    this.#hadMap = true;
+    this.#ports.onMap();
   }
 
   #work(): Work {
-    if (this.#dispatcher.hasMap) {
-      this.#hadMap = true;
-      return 'under way';
-    }
+    if (this.#dispatcher.hasMap) return 'under way';
     return this.#hadMap ? 'over' : 'none';
   }
 
@@ -231,10 +236,10 @@ export class Session {
     }
     if (state.state === 'open') {
       this.#rejoin();
-      if (state.environment === this.#supply.equipped) this.#announce();
-      else if (state.environment !== this.#provided.id) void this.#supply.renew();
+      this.#announce();
+      if (state.environment !== this.#provided.id) void this.#supply.renew();
     } else {
-      if (state.state === 'waiting' || state.state === 'ended') this.#lostAt ??= Date.now();
+      if (this.#hasJoined) this.#lostAt ??= Date.now();
       this.#dispatcher.disconnected();
       this.#finishIfDone();
     }
@@ -242,9 +247,10 @@ export class Session {
   }
 
   #rejoin(): void {
+    this.#hasJoined = true;
     if (this.#lostAt === undefined) return;
     const at = Date.now();
-    this.#rejoined = { at, seconds: (at - this.#lostAt) / 1000 };
+    this.#rejoined = { at, seconds: Math.ceil((at - this.#lostAt) / 1000) };
     this.#lostAt = undefined;
   }
 
@@ -258,7 +264,8 @@ export class Session {
   #announce(): void {
     const { state } = this.#link;
     if (state.state !== 'open' || state.environment !== this.#supply.equipped) return;
-    const capacity = this.#mode.state === 'computing' ? this.#crew.available.length : 0;
+    const isTaking = this.#mode.state === 'computing' && !this.#isClosed;
+    const capacity = isTaking ? this.#crew.available.length : 0;
     // A connection begins with a capacity of 0.
     if (capacity === this.#announced) return;
     this.#announced = capacity;
@@ -292,6 +299,7 @@ export class Session {
   };
 
   #fail(failure: Failure): void {
+    if (this.#isClosed) return;
     this.#failure = failure;
     this.close();
     this.#ports.onChange();

@@ -33,6 +33,7 @@ export function createStore(
   const listeners = new Set<() => void>();
   let current = FIRST_SNAPSHOT;
   let frame: ReturnType<typeof openFrame> | undefined;
+  let starts = 0;
   const tell = (message: ToDevice, transfer: Transferable[] = []) =>
     worker.postMessage(message, transfer);
 
@@ -42,9 +43,10 @@ export function createStore(
   }
 
   worker.onmessage = ({ data }: MessageEvent<FromDevice>) => {
-    const wasRunning = current.activity.state === 'running';
     current = data.snapshot;
-    if (wasRunning && current.activity.state !== 'running') closeFrame();
+    // One that was on its way when Start was pressed tells of the session before.
+    const isLatest = current.starts === starts;
+    if (isLatest && current.activity.state !== 'running') closeFrame();
     for (const listener of listeners) listener();
   };
   tell({ type: 'open', token, origin });
@@ -66,6 +68,7 @@ export function createStore(
     start() {
       closeFrame();
       frame = open();
+      starts += 1;
       tell({ type: 'start', frame: frame.port }, [frame.port]);
     },
     wish: (wish) => tell({ type: 'wish', wish }),
