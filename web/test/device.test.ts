@@ -213,6 +213,35 @@ describe('a session', () => {
     expect(sent('capacity').at(-1)?.['capacity']).toBeGreaterThan(0);
   });
 
+  it('sends idle workers away first when fewer are wanted, and gives nothing back', async () => {
+    const { device, workers, sent, activity } = await compute();
+
+    device.choose(USUAL_SETTINGS, 1);
+    await time(500);
+    expect(sent('capacity').at(-1)).toMatchObject({ capacity: 1 });
+    device.choose(USUAL_SETTINGS, 2);
+    await time(500);
+    workers[0]?.says(DONE);
+
+    expect(sent('returned')).toEqual([]);
+    expect(activity()).toMatchObject({ wanted: 2 });
+  });
+
+  it('has its workers ready when a pause ends during which packages came', async () => {
+    const { device, workers, hear, sent } = await compute();
+    device.wish('pause');
+    workers[0]?.says(DONE);
+
+    hear({ type: 'environment', environment: 'another' });
+    await time(500);
+    hear({ type: 'environment', environment: HASH });
+    await time(500);
+    expect(sent('capacity').at(-1)).toMatchObject({ capacity: 0 });
+    device.wish('compute');
+
+    expect(sent('capacity').at(-1)).toMatchObject({ capacity: 2, environment: HASH });
+  });
+
   it('ends when what it had begun is finished, once and with its tally', async () => {
     const { device, workers, socket, sent, states, activity } = await compute();
 

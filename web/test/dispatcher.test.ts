@@ -384,6 +384,22 @@ describe('the dispatcher', () => {
     expect(kinds(1)).toEqual(['inform', 'compute', 'compute']);
   });
 
+  it('gives back a chunk whose blobs are still on their way, and forgets it', async () => {
+    const { dispatcher, introduce, chunk, fetchBlobs, sent, kinds } = setUp([1]);
+    await introduce();
+    let arrive: (bytes: ArrayBuffer[]) => void = () => {};
+    fetchBlobs.mockReturnValue(new Promise((resolve) => (arrive = resolve)));
+    await chunk(10, 1, ['b10']);
+
+    dispatcher.close();
+    expect(dispatcher.isIdle).toBe(true);
+    arrive([new ArrayBuffer(4)]);
+    await vi.advanceTimersByTimeAsync(0);
+
+    expect(sent).toEqual([{ type: 'returned', lease: 10 }]);
+    expect(kinds(1)).toEqual([]);
+  });
+
   it('gives back what runs when it is interrupted, after what is still answered', async () => {
     const { dispatcher, introduce, chunk, result, sent, forwarded, kinds } = setUp([1]);
     await introduce();

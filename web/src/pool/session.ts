@@ -3,19 +3,17 @@
 //
 //     environment -> downloads -> frame -> crew ready -> capacity announced -> chunks
 import { BlobCache } from '../assets/blobs';
-import { DownloadError } from '../assets/download';
 import type { Environment } from '../assets/environment';
 import type { Snapshots } from '../assets/snapshots';
 import { Supply } from '../assets/supply';
 import { type Connection, CoordinatorLink, type Socket } from '../link/connection';
 import type { FromCoordinator } from '../link/frames';
-import type { Failure, FromFrame, ToFrame } from '../messages';
-import { never } from '../messages';
-import { FRAME_DEADLINE_MS } from '../sandbox/steps';
+import type { Failure } from '../messages';
 import { strings } from '../strings';
 import { Crew } from './crew';
 import { Dispatcher } from './dispatcher';
 import type { Mode } from './mode';
+import { Sandbox } from './sandbox';
 import type { Activity, Raised, Standing, Work, WorkerView } from './snapshot';
 import { Statistics } from './statistics';
 
@@ -40,7 +38,7 @@ const REJOINED_MS = 60_000;
 export class Session {
   readonly statistics = new Statistics();
   readonly #ports: SessionPorts;
-  readonly #frame: MessagePort;
+  readonly #sandbox: Sandbox;
   readonly #link: CoordinatorLink;
   readonly #dispatcher: Dispatcher;
   readonly #crew: Crew;
@@ -68,7 +66,9 @@ export class Session {
     ports: SessionPorts,
   ) {
     this.#ports = ports;
-    this.#frame = frame;
+    this.#sandbox = new Sandbox(frame, ports.computeSource, (worker, details) =>
+      this.#crew.crashed(worker, details),
+    );
     this.#provided = environment;
     const fetching = { fetch: ports.fetch, token };
     const blobs = new BlobCache({ ...fetching, signal: this.#stopped.signal });
@@ -92,31 +92,36 @@ export class Session {
       },
       this.statistics,
     );
-    this.#crew = new Crew(workers, this.#tellFrame, (worker) => this.#dispatcher.isBusy(worker), {
-      onLeft: (worker, reason) => {
-        this.#dispatcher.left(worker, reason);
-        this.#finishIfDone();
+    this.#crew = new Crew(
+      workers,
+      this.#sandbox.tell,
+      (worker) => this.#dispatcher.isBusy(worker),
+      {
+        onLeft: (worker, reason) => {
+          this.#dispatcher.left(worker, reason);
+          this.#finishIfDone();
+        },
+        onResult: (worker, bytes, raised) => {
+          if (raised) this.#raised = { traceback: raised };
+          this.#dispatcher.result(worker, bytes);
+        },
+        onDone: (worker, worked) => {
+          this.#dispatcher.done(worker, worked);
+          this.#finishIfDone();
+        },
+        onReplaced: (failure) => {
+          this.statistics.countReplaced();
+          this.#incident = failure;
+        },
+        onHalted: (failure) => this.#fail(failure),
+        onSnapshot: (id, bytes) => ports.snapshots.save(id, bytes),
+        onSnapshotFailed: () => ports.snapshots.giveUp(),
+        onChange: () => this.#staffed(),
       },
-      onResult: (worker, bytes, raised) => {
-        if (raised) this.#raised = { traceback: raised };
-        this.#dispatcher.result(worker, bytes);
-      },
-      onDone: (worker, worked) => {
-        this.#dispatcher.done(worker, worked);
-        this.#finishIfDone();
-      },
-      onReplaced: (failure) => {
-        this.statistics.countReplaced();
-        this.#incident = failure;
-      },
-      onHalted: (failure) => this.#fail(failure),
-      onSnapshot: (id, bytes) => ports.snapshots.save(id, bytes),
-      onSnapshotFailed: () => ports.snapshots.giveUp(),
-      onChange: () => this.#staffed(),
-    });
+    );
     this.#crew.setPower(share);
-    this.#supply = new Supply(fetching, this.#listenToFrame(), {
-      tellFrame: this.#tellFrame,
+    this.#supply = new Supply(fetching, this.#sandbox.ready, {
+      tellFrame: this.#sandbox.tell,
       random: ports.random,
       equip: (recipe, snapshot) => this.#crew.equip(recipe, snapshot),
       install: (recipe, packages) => this.#crew.install(recipe, packages),
@@ -170,7 +175,7 @@ export class Session {
     this.#supply.close();
     this.#crew.dismiss();
     this.#link.close();
-    this.#frame.close();
+    this.#sandbox.close();
   }
 
   activity(): Activity {
@@ -271,32 +276,6 @@ export class Session {
     this.#announced = capacity;
     this.#link.send({ type: 'capacity', capacity, environment: state.environment });
   }
-
-  #listenToFrame(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const deadline = setTimeout(
-        () => reject(new DownloadError(strings.failures.frame)),
-        FRAME_DEADLINE_MS,
-      );
-      this.#stopped.signal.addEventListener('abort', () => clearTimeout(deadline));
-      this.#frame.onmessage = ({ data }: MessageEvent<FromFrame>) => {
-        switch (data.type) {
-          case 'ready':
-            clearTimeout(deadline);
-            this.#tellFrame({ type: 'source', text: this.#ports.computeSource });
-            return resolve();
-          case 'crashed':
-            return this.#crew.crashed(data.worker, data.details);
-          default:
-            return never(data);
-        }
-      };
-    });
-  }
-
-  readonly #tellFrame = (message: ToFrame, transfer: Transferable[] = []): void => {
-    this.#frame.postMessage(message, transfer);
-  };
 
   #fail(failure: Failure): void {
     if (this.#isClosed) return;
