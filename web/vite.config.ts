@@ -51,6 +51,26 @@ function sandboxDocument(): Plugin {
   };
 }
 
+/** Has the browser fetch what is seen beside what is not, though the one asks for the other. */
+function preloadPage(): Plugin {
+  return {
+    name: 'nitocris-preload-page',
+    transformIndexHtml: {
+      order: 'post',
+      handler(_html, { bundle }) {
+        const page = Object.values(bundle ?? {}).find(({ name }) => name === 'page');
+        if (!page) return [];
+        const scripts = [page.fileName, ...('imports' in page ? page.imports : [])];
+        const styles = Object.values(bundle ?? {}).filter(({ name }) => name === 'page.css');
+        return [
+          ...scripts.map((name) => ({ rel: 'modulepreload', href: `/${name}` })),
+          ...styles.map(({ fileName }) => ({ rel: 'stylesheet', href: `/${fileName}` })),
+        ].map((attrs) => ({ tag: 'link', attrs, injectTo: 'head' as const }));
+      },
+    },
+  };
+}
+
 /** Empties the output except for `runtime/`, which costs seconds to compress anew. */
 function keepRuntimes(): Plugin {
   return {
@@ -66,7 +86,7 @@ function keepRuntimes(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [react(), computeSource(), sandboxDocument(), keepRuntimes()],
+  plugins: [react(), computeSource(), sandboxDocument(), preloadPage(), keepRuntimes()],
   worker: { format: 'es', plugins: () => [computeSource()] },
   build: {
     outDir: OUTPUT,

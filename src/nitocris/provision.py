@@ -10,14 +10,17 @@ native workers may do without, so a failure only keeps browsers at what they hav
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import sys
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from .bytecode import compiled_wheel
 from .environment import Environment, runtime
 from .errors import PackageError
-from .packages import folders_from_environment, resolve
+from .packages import Wheel, folders_from_environment, resolve
 from .pyodide_lock import Lock, find_lock
 
 logger = logging.getLogger("nitocris.provision")
@@ -38,7 +41,19 @@ def prepare(title: str, folders: Sequence[Path], names: Sequence[str]) -> Enviro
     if lock is None or not names:
         return Environment(title)
     every = [*folders, *folders_from_environment()]
-    return Environment(title, resolve(names, lock=lock, folders=every))
+    return Environment(title, [_quick(wheel) for wheel in resolve(names, lock=lock, folders=every)])
+
+
+def _quick(wheel: Wheel) -> Wheel:
+    """Returns the wheel as browsers get it: with bytecode where it has modules."""
+    if wheel.install_dir != "site":
+        return wheel
+    path = compiled_wheel(wheel.path, wheel.sha256)
+    if path == wheel.path:
+        return wheel
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return replace(wheel, path=path, size=path.stat().st_size, sha256=sha256)
 
 
 def bundled_lock() -> Lock | None:

@@ -140,6 +140,7 @@ class Server:
 
     async def _asset(self, request: web.Request) -> web.StreamResponse:
         response = _static(_inside(PAGE / "assets", request.match_info["name"]), _FOREVER)
+        response.enable_compression()
         # A worker has the policy of its own script's answer, not that of the page.
         response.headers["Content-Security-Policy"] = _page_policy(request)
         return response

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from nitocris import DistributedExecution
 from tests.browser import parts
@@ -20,6 +31,8 @@ from tests.support.numpy_wheel import BUILDS, numpy_wheel
 
 START_TIMEOUT = 60_000
 """Milliseconds until a page is ready: 3 s on an idle machine, far more on a busy one."""
+
+VIEWPORT: ViewportSize = {"width": 400, "height": 800}
 
 _ARGUMENTS = [
     "--no-sandbox",
@@ -76,18 +89,24 @@ def canary() -> Iterator[Canary]:
 
 
 class Volunteer:
-    """A page that somebody has opened."""
+    """A page that somebody has opened.
+
+    Args:
+        context: The browser that it is in.
+        url: Its address.
+        cores: What the browser tells of the device.
+        init_script: Runs before the page's own scripts.
+    """
 
     def __init__(
-        self, browser: Browser, url: str, cores: int, init_script: str = "", **context: Any
+        self, context: BrowserContext, url: str, cores: int = 2, init_script: str = ""
     ) -> None:
-        self._context = browser.new_context(**{"viewport": {"width": 400, "height": 800}} | context)
-        self._context.add_init_script(
+        self.errors: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.add_init_script(
             f"Object.defineProperty(Navigator.prototype, 'hardwareConcurrency', {{value: {cores}}})"
         )
-        self._context.add_init_script(init_script)
-        self.errors: list[str] = []
-        self.page: Page = self._context.new_page()
+        self.page.add_init_script(init_script)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(url)
 
@@ -114,27 +133,63 @@ class Volunteer:
         expect(state.first).to_be_visible(timeout=START_TIMEOUT)
 
     def close(self) -> None:
-        """Closes the tab, as somebody would who has had enough."""
-        self._context.close()
+        """Closes the tab, as somebody would who has had enough, and forgets the choices."""
+        with contextlib.suppress(Error):  # it may be closed already
+            self.page.evaluate("try { localStorage.clear(); } catch {}")
+            self.page.close()
 
 
 Open = Callable[..., Volunteer]
 
 
+@pytest.fixture(scope="session")
+def known_browser(chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser that keeps what it has downloaded from one test to the next."""
+    context = chromium.new_context(viewport=VIEWPORT)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def volunteer(chromium: Browser) -> Iterator[Open]:
+def volunteer(known_browser: BrowserContext) -> Iterator[Open]:
     """Opens pages: `volunteer(url, cores=2, init_script="")`; they are closed after the test."""
     with ExitStack() as stack:
-
-        def open_page(url: str, cores: int = 2, init_script: str = "") -> Volunteer:
-            page = Volunteer(chromium, url, cores, init_script)
-            stack.callback(page.close)
-            return page
-
-        yield open_page
+        yield partial(_open, stack, known_browser)
 
 
-Execution = partial(DistributedExecution, host="127.0.0.1", progress=False)
+@pytest.fixture
+def stranger(chromium: Browser) -> Iterator[Open]:
+    """As `volunteer`, in a browser that has never been here."""
+    with ExitStack() as stack:
+        context = chromium.new_context(viewport=VIEWPORT)
+        stack.callback(context.close)
+        yield partial(_open, stack, context)
+
+
+def _open(
+    stack: ExitStack, context: BrowserContext, url: str, cores: int = 2, init_script: str = ""
+) -> Volunteer:
+    page = Volunteer(context, url, cores, init_script)
+    stack.callback(page.close)
+    return page
+
+
+def _free_port() -> int:
+    """Returns a port below those that the system gives away by itself."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
+
+
+Execution = partial(
+    DistributedExecution,
+    host="127.0.0.1",
+    # Always the same: browsers keep what they know by host and port.
+    server_port=_free_port(),
+    progress=False,
+)
 
 
 def in_thread(function: object, *arguments: object) -> tuple[threading.Thread, list[object]]:

@@ -157,14 +157,14 @@ def test_a_page_closed_and_one_opened_in_the_middle(
 
 def test_a_page_joins_the_successor_of_an_ended_coordinator(volunteer: Open) -> None:
     """The script runs again within a day: the link is the same, and the open page comes back."""
-    with Execution() as first:
+    with Execution(server_port=None) as first:
         page = volunteer(first.url)
         page.start()
         assert first.map(abs, [-1]) == [1]
         link = first.url
     expect(page.page.get_by_test_id("connection-state")).not_to_have_text("Connected")
 
-    with Execution() as second:
+    with Execution(server_port=None) as second:
         assert second.url == link
         second.wait_for_workers(1, timeout=60)
         assert second.map(abs, [-2]) == [2]

@@ -52,7 +52,7 @@ def nap(x: int) -> int:
 
 
 def long_nap(x: int) -> int:
-    time.sleep(8)
+    time.sleep(4)
     return x
 
 
@@ -90,7 +90,7 @@ def test_pause_and_resume(execution: DistributedExecution, volunteer: Open) -> N
     """A paused page computes nothing and keeps nothing; it goes on where it was told to."""
     page = volunteer(execution.url)
     page.start()
-    thread, outcome = in_thread(execution.map, nap, range(300))
+    thread, outcome = in_thread(execution.map, nap, range(150))
     expect(page.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
     page.press(parts.PAUSE)
@@ -99,14 +99,14 @@ def test_pause_and_resume(execution: DistributedExecution, volunteer: Open) -> N
     assert page.page.title() == "Paused · Nitocris"
     paused_at = items_done(page)
     page.page.wait_for_timeout(1000)
-    assert items_done(page) == paused_at < 300
+    assert items_done(page) == paused_at < 150
     assert execution.url  # the coordinator still has the page, without capacity
     with pytest.raises(TimeoutError, match="0 of 1"):
         execution.wait_for_workers(1, timeout=0)
     page.press(parts.RESUME)
     thread.join()
 
-    assert outcome == [list(range(300))]
+    assert outcome == [list(range(150))]
 
 
 def test_a_pause_does_not_wait_for_a_long_item(
@@ -118,7 +118,7 @@ def test_a_pause_does_not_wait_for_a_long_item(
     thread, outcome = in_thread(execution.map, long_nap, [7])
     page.expect_state("computing")
 
-    for _ in range(4):
+    for _ in range(2):
         page.press(parts.PAUSE)
         heading(page, "Paused")
         page.expect_state("idle")
@@ -148,10 +148,7 @@ def test_gentle_rests_between_items(execution: DistributedExecution, volunteer: 
 
 
 def with_battery(volunteer: Open, url: str) -> Volunteer:
-    page = volunteer("about:blank")
-    page.page.context.add_init_script(BATTERY)
-    page.page.goto(url)
-    return page
+    return volunteer(url, init_script=BATTERY)
 
 
 def choose(page: Page, rule: str) -> None:
@@ -349,9 +346,7 @@ def test_an_old_page(
 
 def test_a_browser_without_webassembly(execution: DistributedExecution, volunteer: Open) -> None:
     """Or with it switched off: which browsers would do."""
-    page = volunteer("about:blank")
-    page.page.context.add_init_script("delete globalThis.WebAssembly")
-    page.page.goto(execution.url)
+    page = volunteer(execution.url, init_script="delete globalThis.WebAssembly")
 
     expect(page.page.get_by_role("alert")).to_contain_text("current Chrome, Edge, Firefox")
     expect(page.page.get_by_role("button")).to_have_count(0)

@@ -105,10 +105,10 @@ def differ(drawn: list[dict[str, object]]) -> bool:
 @with_snapshots
 @pytest.mark.smoke
 def test_further_workers_start_from_the_first_one_s_memory(
-    execution: DistributedExecution, volunteer: Open
+    execution: DistributedExecution, stranger: Open
 ) -> None:
     """The results are right, and none draws what another did."""
-    page = volunteer(execution.url, cores=4)
+    page = stranger(execution.url, cores=4)
     page.start(workers=3)
     execution.wait_for_workers(3, timeout=60)
 
@@ -121,10 +121,10 @@ def test_further_workers_start_from_the_first_one_s_memory(
 @with_snapshots
 @pytest.mark.smoke
 def test_a_replaced_worker_starts_from_its_predecessor_s_memory(
-    execution: DistributedExecution, volunteer: Open
+    execution: DistributedExecution, stranger: Open
 ) -> None:
     """It was taken before any function came, so nothing of the one that died is in it."""
-    page = volunteer(execution.url)
+    page = stranger(execution.url)
     page.start()
     drawn = execution.map(draw, [0])
 
@@ -140,10 +140,10 @@ def test_a_replaced_worker_starts_from_its_predecessor_s_memory(
 
 @with_snapshots
 @pytest.mark.usefixtures("numpy_in_browsers")
-def test_numpy_draws_differently_in_workers_of_one_memory(volunteer: Open) -> None:
+def test_numpy_draws_differently_in_workers_of_one_memory(stranger: Open) -> None:
     """NumPy is not in the snapshot; it seeds itself when it is imported."""
     with Execution(packages=["numpy"]) as d:
-        page = volunteer(d.url, cores=4)
+        page = stranger(d.url, cores=4)
         page.start(workers=3)
         d.wait_for_workers(3, timeout=60)
 
@@ -156,10 +156,10 @@ def test_numpy_draws_differently_in_workers_of_one_memory(volunteer: Open) -> No
 @with_snapshots
 @pytest.mark.smoke
 def test_the_second_visit_starts_from_the_stored_memory(
-    execution: DistributedExecution, volunteer: Open
+    execution: DistributedExecution, stranger: Open
 ) -> None:
     """Python starts from what the browser has stored, and computes what it should."""
-    page = volunteer(execution.url)
+    page = stranger(execution.url)
     page.start()
     wait_until_kept(page.page)
 
@@ -171,12 +171,12 @@ def test_the_second_visit_starts_from_the_stored_memory(
 
 
 @pytest.mark.usefixtures("numpy_in_browsers")
-def test_the_second_visit_downloads_nothing(volunteer: Open) -> None:
+def test_the_second_visit_downloads_nothing(stranger: Open) -> None:
     """Runtime, wheels and blobs come from the browser's cache, and once for all workers."""
     data = np.arange(250_000)  # 2 MB: windows without a profile cache no large files
 
     with Execution(packages=["numpy"]) as d:
-        page = volunteer(d.url, cores=4)
+        page = stranger(d.url, cores=4)
         page.start(workers=2)
         assert d.map(lambda i: int(data[i]), [7]) == [7]
         first = transfers(page.page)
@@ -209,10 +209,10 @@ def transfers(page: Page) -> dict[str, int]:
 @with_snapshots
 @pytest.mark.parametrize(("is_checksum_right", "then"), [(False, ["making"]), (True, ["cold"])])
 def test_a_damaged_snapshot_is_not_used(
-    execution: DistributedExecution, volunteer: Open, is_checksum_right: bool, then: list[str]
+    execution: DistributedExecution, stranger: Open, is_checksum_right: bool, then: list[str]
 ) -> None:
     """Neither what the checksum shows nor what shows only in the interpreter costs a result."""
-    page = volunteer(execution.url)
+    page = stranger(execution.url)
     page.start()
     wait_until_kept(page.page)
     damage(page.page, is_checksum_right)

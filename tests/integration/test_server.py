@@ -14,7 +14,7 @@ import pytest_asyncio
 from nitocris import protocol
 from nitocris.bundle import worker_bundle
 from nitocris.coordinator import Coordinator
-from nitocris.environment import Environment, python_version
+from nitocris.environment import PAGE, Environment, python_version
 from nitocris.errors import PackageError, PortInUseError
 from nitocris.function import encode_function
 from nitocris.job import Job, MappedFunction
@@ -223,6 +223,17 @@ async def test_only_the_page_s_own_files_are_served(bench: Bench, path: str) -> 
 
     async with bench.http.get(yarl.URL(bench.base + path, encoded=True)) as response:
         assert response.status in (404, 503)
+
+
+async def test_scripts_travel_compressed_and_are_kept(bench: Bench) -> None:
+    """A volunteer on a slow connection waits for a third of the bytes, and once."""
+    script = next((PAGE / "assets").glob("page-*.js"))
+    async with bench.http.get(f"{bench.base}/assets/{script.name}") as response:
+        content = await response.read()
+
+    assert content == script.read_bytes()
+    assert response.headers["Content-Encoding"] in ("gzip", "deflate")
+    assert "immutable" in response.headers["Cache-Control"]
 
 
 async def test_answers_carry_no_cookie_and_forbid_sniffing(bench: Bench) -> None:

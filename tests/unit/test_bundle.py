@@ -19,9 +19,10 @@ SERVER_SIDE = ("aiohttp", "asyncio", "socket", "threading", "packaging", "platfo
 
 @pytest.fixture
 def sources() -> dict[str, str]:
-    """The bundle's files by name."""
+    """The bundle's modules by name."""
     with zipfile.ZipFile(io.BytesIO(worker_bundle())) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist()}
+        names = [name for name in archive.namelist() if not name.endswith(".pyc")]
+        return {name: archive.read(name).decode() for name in names}
 
 
 def test_imports_alone(tmp_path: Path) -> None:
@@ -34,6 +35,7 @@ def test_imports_alone(tmp_path: Path) -> None:
         "import nitocris.worker.pyodide as pyodide, nitocris.worker.core, cloudpickle\n"
         "pyodide.PyodideWorker()\n"
         "assert all('worker.zip' in m.__file__ for m in (pyodide, cloudpickle)), 'not the zip'\n"
+        "assert pyodide.__cached__ == pyodide.__file__ or pyodide.__file__.endswith('.pyc')\n"
         f"print([name for name in {SERVER_SIDE!r} if name in sys.modules])\n"
     )
 
@@ -58,6 +60,12 @@ def test_names(sources: dict[str, str]) -> None:
         *sources
     }
     assert all(name.endswith(".py") and "__pycache__" not in name for name in sources)
+
+
+def test_every_module_lies_beside_its_bytecode(sources: dict[str, str]) -> None:
+    """A browser compiles nothing of it."""
+    with zipfile.ZipFile(io.BytesIO(worker_bundle())) as archive:
+        assert {*archive.namelist()} == {*sources} | {f"{name}c" for name in sources}
 
 
 def test_every_import_of_ours_is_inside(sources: dict[str, str]) -> None:

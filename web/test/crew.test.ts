@@ -220,12 +220,25 @@ describe('starts from a snapshot', () => {
     expect(hooks.onSnapshot).toHaveBeenCalledExactlyOnceWith('memory', bytes);
   });
 
-  it('begin at once where one is stored', () => {
-    const { crew, starts } = setUp(2);
+  it('begin at once where one is stored, and get it when it is read', async () => {
+    const { crew, starts, frame } = setUp(2);
 
-    crew.equip(SNAPPED, bytes);
+    crew.equip(SNAPPED, Promise.resolve(bytes));
 
     expect(starts()).toEqual(['restored', 'restored']);
+    await Promise.resolve();
+    expect(frame).toContainEqual({ type: 'keep', id: 'memory', bytes });
+  });
+
+  it('start cold when what is stored is damaged, also after packages were added', async () => {
+    const { crew, starts, ids } = setUp(1);
+    crew.equip(SNAPPED, Promise.resolve(null));
+    crew.install({ ...SNAPPED, wheels: [{ id: 'w', installDir: 'site' }] }, []);
+
+    await Promise.resolve();
+
+    expect(ids('terminate')).toEqual([1]);
+    expect(starts()).toEqual(['restored', 'cold']);
   });
 
   it('wait for no snapshot that fails, or takes too long', () => {
@@ -284,7 +297,7 @@ describe('starts from a snapshot', () => {
 
   it.each(['broken', 'silent'])('fall back to files when one is %s, for good', (how) => {
     const { crew, hooks, say, starts, ids } = setUp(2);
-    crew.equip(SNAPPED, bytes);
+    crew.equip(SNAPPED, Promise.resolve(bytes));
     say(1, { type: 'step', name: 'interpreter' });
 
     if (how === 'broken') say(1, { type: 'broken', details: 'no such memory' });

@@ -11,6 +11,7 @@ import type { Activity, Snapshot } from '../src/pool/snapshot';
 import { FakePort, FakeSocket, fakeChannels, fakeFetch, frameOf, useVirtualTime } from './fakes';
 
 const NO_SHELF: Shelf = {
+  has: async () => false,
   get: async (): Promise<Entry | null> => null,
   replaceAll: async () => {},
   clear: async () => {},

@@ -11,6 +11,10 @@ const SHA256 = createHash('sha256').update('memory').digest('hex');
 class FakeShelf implements Shelf {
   readonly entries = new Map<string, Entry>();
 
+  async has(id: string): Promise<boolean> {
+    return this.entries.has(id);
+  }
+
   async get(id: string): Promise<Entry | null> {
     return this.entries.get(id) ?? null;
   }
@@ -66,6 +70,8 @@ describe('the snapshots', () => {
 
     const snapshots = new Snapshots(shelf);
 
+    expect(await snapshots.has('new')).toBe(true);
+    expect(await snapshots.has('old')).toBe(false);
     expect(await snapshots.load('new')).toEqual(MEMORY);
     expect(await snapshots.load('old')).toBeNull();
   });

@@ -42,7 +42,10 @@ function setUp(asks: readonly string[], broken: Record<string, (Answer | Error)[
     random: () => 1,
     equip: vi.fn(),
     install: vi.fn(),
-    snapshots: { load: vi.fn(async (): Promise<ArrayBuffer | null> => null) },
+    snapshots: {
+      has: vi.fn(async () => false),
+      load: vi.fn(async (): Promise<ArrayBuffer | null> => null),
+    },
     onEnvironment: vi.fn(),
     onFailure: vi.fn(),
     onChange: vi.fn(),

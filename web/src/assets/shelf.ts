@@ -6,6 +6,7 @@ export interface Entry {
 }
 
 export interface Shelf {
+  has(id: string): Promise<boolean>;
   get(id: string): Promise<Entry | null>;
   /** Puts an entry in the place of all others. */
   replaceAll(id: string, entry: Entry): Promise<void>;
@@ -17,6 +18,7 @@ const STORE = 'snapshots';
 
 export function openShelf(): Shelf {
   return {
+    has: (id) => use('readonly', (store) => store.count(id)).then((count) => count > 0),
     get: (id) => use('readonly', (store) => store.get(id)).then(entryOf),
     replaceAll: (id, entry) =>
       use('readwrite', (store) => {

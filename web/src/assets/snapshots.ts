@@ -34,11 +34,16 @@ export class Snapshots {
     this.#shelf = shelf;
   }
 
+  /** Whether something is kept under this name, as far as can be seen without reading it. */
+  async has(id: string | null): Promise<boolean> {
+    if (id === null || this.#isOff) return false;
+    return inTime(this.#shelf.has(id), false);
+  }
+
   /** Returns what was kept under this name, unchanged, or null. */
   async load(id: string | null): Promise<ArrayBuffer | null> {
     if (id === null || this.#isOff) return null;
-    const late = new Promise<null>((resolve) => setTimeout(resolve, LOAD_DEADLINE_MS, null));
-    const found = await Promise.race([this.#read(id), late]).catch(() => null);
+    const found = await inTime(this.#read(id), null);
     return this.#isOff ? null : found;
   }
 
@@ -66,6 +71,12 @@ export class Snapshots {
   async #write(id: string, bytes: ArrayBuffer): Promise<void> {
     await this.#shelf.replaceAll(id, { sha256: await sha256Hex(bytes), bytes });
   }
+}
+
+/** Waits no longer than it is worth; what fails or is late gives the other value. */
+function inTime<T>(work: Promise<T>, otherwise: T): Promise<T> {
+  const late = new Promise<T>((resolve) => setTimeout(resolve, LOAD_DEADLINE_MS, otherwise));
+  return Promise.race([work, late]).catch(() => otherwise);
 }
 
 /** The disk is full, or this browser keeps nothing: the next visit starts cold. */

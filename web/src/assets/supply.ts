@@ -19,11 +19,14 @@ import { type Snapshots, snapshotOf } from './snapshots';
 export interface SupplyPorts {
   readonly tellFrame: (message: ToFrame, transfer?: Transferable[]) => void;
   readonly random: () => number;
-  /** Starts all workers from this recipe, ending those that are there; its files may still come. */
-  readonly equip: (recipe: Recipe, snapshot: ArrayBuffer | null) => void;
+  /**
+   * Starts all workers from this recipe, ending those that are there; its files may still come, and
+   * so may the snapshot, if there is one.
+   */
+  readonly equip: (recipe: Recipe, snapshot: Promise<ArrayBuffer | null> | null) => void;
   /** Adds these packages to the workers that are there; later ones start from the recipe. */
   readonly install: (recipe: Recipe, packages: readonly Package[]) => void;
-  readonly snapshots: Pick<Snapshots, 'load'>;
+  readonly snapshots: Pick<Snapshots, 'has' | 'load'>;
   readonly onEnvironment: (environment: Environment) => void;
   readonly onFailure: (failure: Failure) => void;
   readonly onChange: () => void;
@@ -115,7 +118,10 @@ export class Supply {
     });
     // A download that fails at once is heard below.
     downloaded.catch(() => {});
-    const snapshot = await this.#ports.snapshots.load(recipe.snapshot);
+    const { snapshots } = this.#ports;
+    const snapshot = (await snapshots.has(recipe.snapshot))
+      ? snapshots.load(recipe.snapshot)
+      : null;
     await this.#frameReady;
     signal.throwIfAborted();
     this.#drop(environment);

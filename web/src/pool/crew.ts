@@ -116,17 +116,27 @@ export class Crew {
   /**
    * Starts all workers from this recipe; those of an earlier one end.
    *
-   * @param snapshot The memory that the recipe names, if this browser has kept it.
+   * @param snapshot The memory that the recipe names, if this browser has kept it; null where that
+   *   turns out to be damaged.
    */
-  equip(recipe: Recipe, snapshot: ArrayBuffer | null = null): void {
+  equip(recipe: Recipe, snapshot: Promise<ArrayBuffer | null> | null = null): void {
     this.dismiss();
     this.#recipe = recipe;
     this.#failures = 0;
-    if (recipe.snapshot !== null && snapshot) {
-      this.#tellFrame({ type: 'keep', id: recipe.snapshot, bytes: snapshot }, [snapshot]);
-    }
     this.#starts.begin(recipe.snapshot !== null, snapshot !== null);
+    snapshot?.then((bytes) => {
+      if (this.#recipe?.snapshot === recipe.snapshot) this.#handOver(recipe, bytes);
+    });
     this.#fill();
+  }
+
+  #handOver(recipe: Recipe, snapshot: ArrayBuffer | null): void {
+    if (recipe.snapshot !== null && snapshot) {
+      return this.#tellFrame({ type: 'keep', id: recipe.snapshot, bytes: snapshot }, [snapshot]);
+    }
+    this.#distrustSnapshots();
+    this.#fill();
+    this.#hooks.onChange();
   }
 
   /** Adds packages to the workers that are there, after their chunk; others start from the recipe. */

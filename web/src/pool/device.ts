@@ -21,7 +21,10 @@ export interface DevicePorts {
   readonly report: (snapshot: Snapshot) => void;
 }
 
-/** At most four snapshots a second, and one a second when nothing but time has passed. */
+/**
+ * At most four snapshots a second while it computes, and one a second when nothing but time has
+ * passed.
+ */
 const REPORT_MS = 250;
 const TICK_MS = 1_000;
 /** A tick that comes so late tells that the device has slept, or the browser has frozen the tab. */
@@ -62,8 +65,9 @@ export class Device {
     for (let attempt = 1; !this.#environment; attempt++) {
       try {
         const { fetch } = this.#ports;
+        const job = this.#askJob();
         const environment = await fetchEnvironment({ fetch, token: this.#token });
-        await this.#askJob();
+        await job;
         this.#know(environment);
       } catch (error) {
         if (error instanceof DownloadError && error.lasting) {
@@ -189,7 +193,7 @@ export class Device {
 
   #changed(): void {
     if (this.#reportTimer !== undefined) return;
-    const due = this.#reportedAt + REPORT_MS - Date.now();
+    const due = this.#session ? this.#reportedAt + REPORT_MS - Date.now() : 0;
     const report = () => {
       this.#reportTimer = undefined;
       this.#reportedAt = Date.now();

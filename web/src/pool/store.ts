@@ -32,7 +32,8 @@ export function createStore(
 ): Store {
   const listeners = new Set<() => void>();
   let current = FIRST_SNAPSHOT;
-  let frame: ReturnType<typeof openFrame> | undefined;
+  // Opened before it is needed: it weighs nothing, and opening takes a while.
+  let frame: ReturnType<typeof openFrame> | undefined = open();
   let starts = 0;
   const tell = (message: ToDevice, transfer: Transferable[] = []) =>
     worker.postMessage(message, transfer);
@@ -45,7 +46,7 @@ export function createStore(
   worker.onmessage = ({ data }: MessageEvent<FromDevice>) => {
     current = data.snapshot;
     // One that was on its way when Start was pressed tells of the session before.
-    const isLatest = current.starts === starts;
+    const isLatest = starts > 0 && current.starts === starts;
     if (isLatest && current.activity.state !== 'running') closeFrame();
     for (const listener of listeners) listener();
   };
@@ -66,8 +67,9 @@ export function createStore(
       tell({ type: 'conditions', conditions });
     },
     start() {
-      closeFrame();
-      frame = open();
+      // What one session could have touched is never there for the next.
+      if (starts > 0) closeFrame();
+      frame ??= open();
       starts += 1;
       tell({ type: 'start', frame: frame.port }, [frame.port]);
     },

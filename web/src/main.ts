@@ -1,6 +1,5 @@
-import { StrictMode } from 'react';
-import { createRoot } from 'react-dom/client';
-import { App } from './App';
+// Starts the I/O worker and the sandbox first, and then what is seen of them: both take a while, and
+// neither needs React.
 import { takeToken } from './link/token';
 import { watchConditions } from './pool/conditions';
 import { createStore } from './pool/store';
@@ -45,8 +44,5 @@ function storage(): Pick<Storage, 'getItem' | 'setItem'> {
   }
 }
 
-createRoot(root).render(
-  <StrictMode>
-    <App token={token.state} store={store} />
-  </StrictMode>,
-);
+const { show } = await import('./page');
+show(root, token.state, store);
