@@ -1,6 +1,7 @@
 // Every word that a volunteer reads, in one place.
 import type { StepName } from './messages';
 import { type Minutes, writeTime } from './pool/clock';
+import type { WorkerStep } from './pool/snapshot';
 
 const whole = new Intl.NumberFormat('en');
 const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
@@ -47,7 +48,8 @@ function duration(seconds: number): string {
   return `${short.format(seconds / 3600)} hours`;
 }
 
-const steps: Readonly<Record<StepName, string>> = {
+const steps: Readonly<Record<WorkerStep, string>> = {
+  turn: 'waiting for the first worker',
   sandbox: 'opening the sandbox',
   files: 'waiting for the download',
   interpreter: 'starting Python',
@@ -60,8 +62,6 @@ const steps: Readonly<Record<StepName, string>> = {
 export const strings = {
   name: 'Nitocris',
   number: (value: number) => whole.format(value),
-  megabytes,
-  duration,
 
   title: {
     offer: 'Nitocris',
@@ -167,7 +167,6 @@ export const strings = {
   },
 
   work: {
-    preparing: 'Getting ready',
     downloading: 'Downloading',
     starting: 'Starting Python',
     computing: (title: string) => `Computing ${title}`,
@@ -230,12 +229,11 @@ export const strings = {
   workers: {
     heading: 'Workers',
     name: (position: number) => `Worker ${position}`,
-    loading: (step: StepName) => steps[step],
-    replacing: (step: StepName) => `replacing: ${steps[step]}`,
+    loading: (step: WorkerStep) => steps[step],
+    replacing: (step: WorkerStep) => `replacing: ${steps[step]}`,
     idle: 'idle',
     computing: 'computing',
     leaving: 'finishing',
-    none: 'They start in a moment.',
   },
 
   stopped: {
@@ -300,7 +298,6 @@ export const strings = {
 
   /** What the owner reads about a chunk that came back unanswered. */
   reasons: {
-    stopped: 'the volunteer stopped this worker',
     cancelled: 'the chunk was cancelled',
     snapshot: 'the worker could not start from a snapshot of memory',
     unknownMap: 'the chunk came without its map',

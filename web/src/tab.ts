@@ -1,6 +1,7 @@
 // The page as its tab shows it from outside: title, icon, and the question before it closes.
 import type { Activity } from './pool/snapshot';
 import { strings } from './strings';
+import { awayOf } from './words';
 
 type Sign = 'quiet' | 'computing' | 'paused' | 'trouble';
 
@@ -44,7 +45,7 @@ export function titleOf(activity: Activity): string {
     case 'running': {
       const { connection, mode, workers, work, tally } = activity;
       if (mode.state === 'paused') return strings.title.paused;
-      if (connection.state === 'waiting') return strings.title.reconnecting;
+      if (awayOf(connection) === 'waiting') return strings.title.reconnecting;
       if (mode.state === 'finishing') return strings.title.finishing;
       if (workers.every(({ state }) => state === 'loading')) return strings.title.preparing;
       return work === 'under way' ? strings.title.computing(tally.items) : strings.title.waiting;
@@ -56,7 +57,7 @@ export function signOf(activity: Activity): Sign {
   if (activity.state === 'failed') return 'trouble';
   if (activity.state === 'stopped') return 'quiet';
   if (activity.mode.state === 'paused') return 'paused';
-  if (activity.connection.state === 'waiting') return 'trouble';
+  if (awayOf(activity.connection) === 'waiting') return 'trouble';
   return activity.workers.some(({ state }) => state === 'computing') ? 'computing' : 'quiet';
 }
 

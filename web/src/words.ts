@@ -1,5 +1,6 @@
 // Which of the strings fits a state: what the components show, decided without React.
 
+import type { Connection } from './link/connection';
 import type { Pause } from './pool/mode';
 import type { Activity, Raised, Standing, Tally, WorkerView } from './pool/snapshot';
 import { strings } from './strings';
@@ -25,8 +26,8 @@ export function verbsFor(activity: Activity): readonly Verb[] {
 export function headlineOf(running: Running, title: string): string {
   const { connection, download, mode, workers, work } = running;
   if (mode.state === 'paused') return strings.pauses.heading;
-  if (connection.state === 'ended') return strings.connection.ended;
-  if (connection.state === 'waiting') return strings.connection.waiting;
+  const away = awayOf(connection);
+  if (away) return strings.connection[away];
   if (mode.state === 'finishing') return strings.work.finishing;
   if (download.state !== 'done') return strings.work.downloading;
   if (workers.every(({ state }) => state === 'loading')) return strings.work.starting;
@@ -42,6 +43,12 @@ export function headlineOf(running: Running, title: string): string {
 
 export function pauseText(pause: Pause): string {
   return pause.reason === 'hours' ? strings.pauses.hours(pause.from) : strings.pauses[pause.reason];
+}
+
+/** How a connection is away, also while it is tried anew. */
+export function awayOf(connection: Connection): 'waiting' | 'ended' | undefined {
+  const state = connection.state === 'connecting' ? connection.after : connection.state;
+  return state === 'waiting' || state === 'ended' ? state : undefined;
 }
 
 /** What is to be said of a connection that is away, or nothing. */

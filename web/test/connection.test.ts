@@ -207,6 +207,23 @@ describe('a connection', () => {
     expect(sockets).toHaveLength(2);
   });
 
+  it('stays ended while nobody answers after a goodbye, and says so while it tries', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+    last().closes(1001);
+    vi.advanceTimersByTime(500);
+    expect(link.state).toMatchObject({ state: 'connecting', after: 'ended' });
+
+    last().closes(1006);
+    expect(link.state.state).toBe('ended');
+    vi.advanceTimersByTime(1_000);
+    welcome();
+    last().closes(1006);
+
+    expect(link.state).toMatchObject({ state: 'waiting', reason: 'lost' });
+  });
+
   it('sends nothing of the past on a new connection', () => {
     const { link, last, welcome } = setUp();
     link.open();
@@ -257,6 +274,20 @@ describe('a connection', () => {
     expect(sockets).toHaveLength(2);
   });
 
+  it('gives an answer time to be read that came while the device slept', () => {
+    const { link, welcome } = setUp();
+    link.open();
+    welcome();
+    vi.advanceTimersByTime(QUIET_MS);
+
+    vi.setSystemTime(Date.now() + 60_000);
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(link.state.state).toBe('open');
+    vi.advanceTimersByTime(QUIET_MS);
+
+    expect(link.state.state).toBe('waiting');
+  });
+
   it('stays when it lives after a sleep', () => {
     const { link, last, welcome } = setUp();
     link.open();
@@ -267,6 +298,29 @@ describe('a connection', () => {
     vi.advanceTimersByTime(CHECK_MS);
 
     expect(link.state.state).toBe('open');
+  });
+
+  it('does not hang up on a large frame that keeps the answer waiting', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+    const chunk = {
+      type: 'chunk',
+      lease: 1,
+      map: 1,
+      skip: 0,
+      stop: 1,
+      blobs: [],
+      piecewise: false,
+    };
+    last().receives(frameOf(chunk, new Uint8Array(2e6)));
+
+    link.check();
+    vi.advanceTimersByTime(QUIET_MS - 1);
+    expect(link.state.state).toBe('open');
+    vi.advanceTimersByTime(1);
+
+    expect(link.state.state).toBe('waiting');
   });
 
   it('waits no longer when it is checked while it is away', () => {

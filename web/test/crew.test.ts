@@ -2,32 +2,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FromCompute, ToFrame } from '../src/messages';
 import { Crew, HEAP_LIMIT_BYTES } from '../src/pool/crew';
 import { RESTORE_DEADLINE_MS, SNAPSHOT_DEADLINE_MS, STEP_DEADLINE_MS } from '../src/sandbox/steps';
-import { useVirtualTime } from './fakes';
+import { fakeChannels, useVirtualTime } from './fakes';
 
 const RECIPE = { version: '0.27.8', runtime: {}, wheels: [], bundle: 'b', snapshot: null };
 
-class FakePort {
-  onmessage: ((event: MessageEvent) => void) | null = null;
-  readonly posted: unknown[] = [];
-  postMessage(message: unknown): void {
-    this.posted.push(message);
-  }
-  close(): void {}
-}
-
 /** A crew whose frame is a list of messages; `say` speaks as one of its workers. */
 function setUp(size = 2) {
-  const ports: FakePort[] = [];
-  vi.stubGlobal(
-    'MessageChannel',
-    class {
-      port1 = new FakePort();
-      port2 = new FakePort();
-      constructor() {
-        ports.push(this.port1);
-      }
-    },
-  );
+  const ports = fakeChannels();
   const frame: ToFrame[] = [];
   const busy = new Set<number>();
   const hooks = {
@@ -46,8 +27,7 @@ function setUp(size = 2) {
     (id) => busy.has(id),
     hooks,
   );
-  const say = (worker: number, message: FromCompute) =>
-    ports[worker - 1]?.onmessage?.(new MessageEvent('message', { data: message }));
+  const say = (worker: number, message: FromCompute) => ports[worker - 1]?.says(message);
   const ids = (type: 'spawn' | 'terminate') =>
     frame.flatMap((message) => (message.type === type ? [message.worker] : []));
   const starts = () =>
@@ -221,10 +201,21 @@ describe('starts from a snapshot', () => {
     const { crew, hooks, say, starts, frame } = setUp(3);
     crew.equip(SNAPPED);
     expect(starts()).toEqual(['making']);
+    const listed = crew.views.map(({ id, step }) => [id, step]);
 
     say(1, { type: 'snapshot', bytes });
 
     expect(starts()).toEqual(['making', 'restored', 'restored']);
+    expect(listed).toEqual([
+      [1, 'sandbox'],
+      [2, 'turn'],
+      [3, 'turn'],
+    ]);
+    expect(crew.views.map(({ id, step }) => [id, step])).toEqual([
+      [1, 'sandbox'],
+      [2, 'sandbox'],
+      [3, 'sandbox'],
+    ]);
     expect(frame).toContainEqual({ type: 'keep', id: 'memory', bytes });
     expect(hooks.onSnapshot).toHaveBeenCalledExactlyOnceWith('memory', bytes);
   });

@@ -279,6 +279,22 @@ describe('the dispatcher', () => {
     expect(sent).toEqual([]);
   });
 
+  it('takes no cancelled chunk for the one of a lost connection with the same number', async () => {
+    const { dispatcher, introduce, chunk, receive, kinds, sent } = setUp([1, 2]);
+    await introduce();
+    await chunk(10);
+    dispatcher.disconnected();
+    await introduce();
+    await chunk(10);
+
+    await receive({ type: 'cancel', lease: 10 });
+    expect(kinds(2)).toEqual(['inform', 'compute', 'abandon']);
+    dispatcher.done(1, 100);
+    dispatcher.done(2, 100);
+
+    expect(sent).toEqual([{ type: 'cancelled', lease: 10 }]);
+  });
+
   it('forgets a map everywhere, with what is queued or computed for it', async () => {
     const { dispatcher, introduce, chunk, receive, kinds } = setUp([1]);
     await introduce();
@@ -366,6 +382,22 @@ describe('the dispatcher', () => {
     dispatcher.open();
     await chunk(13);
     expect(kinds(1)).toEqual(['inform', 'compute', 'compute']);
+  });
+
+  it('gives back a chunk whose blobs are still on their way, and forgets it', async () => {
+    const { dispatcher, introduce, chunk, fetchBlobs, sent, kinds } = setUp([1]);
+    await introduce();
+    let arrive: (bytes: ArrayBuffer[]) => void = () => {};
+    fetchBlobs.mockReturnValue(new Promise((resolve) => (arrive = resolve)));
+    await chunk(10, 1, ['b10']);
+
+    dispatcher.close();
+    expect(dispatcher.isIdle).toBe(true);
+    arrive([new ArrayBuffer(4)]);
+    await vi.advanceTimersByTimeAsync(0);
+
+    expect(sent).toEqual([{ type: 'returned', lease: 10 }]);
+    expect(kinds(1)).toEqual([]);
   });
 
   it('gives back what runs when it is interrupted, after what is still answered', async () => {

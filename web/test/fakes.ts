@@ -37,6 +37,41 @@ export class FakeSocket implements Socket {
   }
 }
 
+/** An end of a channel: what was posted there, and a voice for the other end. */
+export class FakePort {
+  onmessage: ((event: MessageEvent) => void) | null = null;
+  readonly posted: unknown[] = [];
+  closed = false;
+
+  postMessage(message: unknown): void {
+    this.posted.push(message);
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  says(message: unknown): void {
+    this.onmessage?.(new MessageEvent('message', { data: message }));
+  }
+}
+
+/** Replaces channels, and returns the near ends of those that are made from now on. */
+export function fakeChannels(): readonly FakePort[] {
+  const ports: FakePort[] = [];
+  vi.stubGlobal(
+    'MessageChannel',
+    class {
+      port1 = new FakePort();
+      port2 = new FakePort();
+      constructor() {
+        ports.push(this.port1);
+      }
+    },
+  );
+  return ports;
+}
+
 export interface Answer {
   readonly status?: number;
   readonly body?: BodyInit;

@@ -25,8 +25,9 @@ async function setUp(first?: Partial<Snapshot>) {
     act(async () => {
       const lookup = { state: 'known', ask: ASK } as const;
       const activity = { state: 'stopped', tally: null } as const;
-      const standing = null;
-      const data = { type: 'snapshot', snapshot: { lookup, standing, activity, ...snapshot } };
+      const starts = told.filter(({ type }) => type === 'start').length;
+      const whole = { lookup, standing: null, activity, starts, ...snapshot };
+      const data = { type: 'snapshot', snapshot: whole };
       worker.onmessage?.(new MessageEvent('message', { data }));
     });
   if (first) await show(first);
@@ -109,6 +110,20 @@ describe('the page', () => {
     expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Thank you!');
     expect(screen.getByText(/1,234 items in 1 minute/)).toBeDefined();
     expect(button('Start again')).toHaveProperty('disabled', false);
+  });
+
+  it('closes the frame of a start that failed at once, and not that of the next one', async () => {
+    const { show, frame } = await setUp({});
+    const failure = { message: 'No.', details: '' };
+    fireEvent.click(button('Start'));
+    expect(frame.close).not.toHaveBeenCalled();
+
+    await show({ activity: { state: 'failed', failure, tally: null } });
+    expect(frame.close).toHaveBeenCalledOnce();
+    fireEvent.click(button('Start again'));
+    await show({ activity: { state: 'failed', failure, tally: null }, starts: 1 });
+
+    expect(frame.close).toHaveBeenCalledOnce();
   });
 
   it('does not take the second click on Start for one on Pause', async () => {

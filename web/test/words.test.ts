@@ -44,6 +44,10 @@ describe('the headline', () => {
     [{ download: { state: 'asking' } }, strings.work.downloading],
     [{ connection: WAITING }, strings.connection.waiting],
     [{ connection: { ...WAITING, state: 'ended' } }, strings.connection.ended],
+    [
+      { work: 'over', connection: { state: 'connecting', attempt: 2, after: 'waiting' } },
+      strings.connection.waiting,
+    ],
     [{ mode: FINISHING }, strings.work.finishing],
     [{ mode: PAUSED, connection: WAITING }, strings.pauses.heading],
   ] as const)('for %o is "%s"', (part, headline) => {

@@ -13,7 +13,12 @@ import {
 
 export type Connection =
   | { readonly state: 'idle' }
-  | { readonly state: 'connecting'; readonly attempt: number }
+  | {
+      readonly state: 'connecting';
+      readonly attempt: number;
+      /** How the connection went away that is tried anew, if there was one. */
+      readonly after?: 'waiting' | 'ended';
+    }
   | { readonly state: 'open'; readonly worker: number; readonly environment: string }
   | {
       readonly state: 'waiting';
@@ -22,7 +27,7 @@ export type Connection =
       /** The coordinator answered, but has no place, or the connection broke. */
       readonly reason?: 'full' | 'lost';
     }
-  /** The coordinator said goodbye; its link may come back when the script is run again. */
+  /** The coordinator said goodbye and has not answered since; its link may come back. */
   | { readonly state: 'ended'; readonly until: number; readonly attempt: number }
   | { readonly state: 'refused'; readonly code: string; readonly message: string };
 
@@ -47,8 +52,10 @@ export interface ConnectionPorts {
 }
 
 export const QUIET_MS = 15_000;
-/** A living connection answers a ping in far less, unless it is loading something large. */
+/** A living connection answers a ping in far less, unless a large frame is on its way. */
 export const CHECK_MS = 5_000;
+/** Frames of this size take seconds on a slow line; where one came, the next ones are like it. */
+const LARGE_BYTES = 1e6;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 /** From here on every wait is the longest one. */
@@ -76,6 +83,7 @@ export class CoordinatorLink {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
   #wasWelcome = false;
+  #isLarge = false;
   readonly #token: string;
   readonly #ports: ConnectionPorts;
 
@@ -100,8 +108,7 @@ export class CoordinatorLink {
   /** Finds out soon whether the connection lives: the device has slept, or changed its network. */
   check(): void {
     if (this.#state.state !== 'open') return this.retry();
-    this.send({ type: 'ping' });
-    this.#after(CHECK_MS, () => this.#lost('waiting'));
+    this.#ping(this.#isLarge ? QUIET_MS : CHECK_MS);
   }
 
   close(): void {
@@ -123,7 +130,9 @@ export class CoordinatorLink {
 
   #dial(): void {
     this.#hangUp();
-    this.#become({ state: 'connecting', attempt: this.#attempt });
+    const { state: after } = this.#state;
+    const isAway = after === 'waiting' || after === 'ended';
+    this.#become({ state: 'connecting', attempt: this.#attempt, ...(isAway && { after }) });
     const socket = this.#ports.dial();
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
@@ -139,6 +148,7 @@ export class CoordinatorLink {
   #receive(data: unknown): void {
     if (!(data instanceof ArrayBuffer)) return;
     this.#ports.onReceived(data.byteLength);
+    this.#isLarge ||= data.byteLength > LARGE_BYTES;
     let message: FromCoordinator;
     try {
       message = fromCoordinator(decodeFrame(data).header);
@@ -166,9 +176,16 @@ export class CoordinatorLink {
   }
 
   #listen(): void {
-    this.#after(QUIET_MS, () => {
-      this.send({ type: 'ping' });
-      this.#after(QUIET_MS, () => this.#lost('waiting'));
+    this.#after(QUIET_MS, () => this.#ping(QUIET_MS));
+  }
+
+  #ping(wait: number): void {
+    this.send({ type: 'ping' });
+    const asked = Date.now();
+    this.#after(wait, () => {
+      // Whoever slept through the deadline has not read what came meanwhile.
+      if (Date.now() - asked > 2 * wait) this.#ping(wait);
+      else this.#lost('waiting');
     });
   }
 
@@ -185,7 +202,10 @@ export class CoordinatorLink {
   #closed(code: number, reason: string): void {
     const dismissal = DISMISSALS.get(code);
     if (dismissal) return this.#refuse(dismissal, reason);
-    this.#lost(code === GOING_AWAY ? 'ended' : 'waiting');
+    // After a goodbye nobody answers at this address until the script runs again.
+    const state = this.#state;
+    const isOver = state.state === 'connecting' && state.after === 'ended';
+    this.#lost(code === GOING_AWAY || isOver ? 'ended' : 'waiting');
   }
 
   #refuse(code: string, message: string): void {

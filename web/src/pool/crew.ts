@@ -13,6 +13,7 @@ import type {
 import { never } from '../messages';
 import { RESTORE_DEADLINE_MS, STEP_DEADLINE_MS } from '../sandbox/steps';
 import { strings } from '../strings';
+import type { WorkerStep } from './snapshot';
 import { Starts } from './starts';
 
 export interface CrewHooks {
@@ -40,7 +41,7 @@ export interface MemberView {
   readonly leaving: boolean;
   /** Whether it takes the place of one that died or was ended. */
   readonly replaces: boolean;
-  readonly step: StepName;
+  readonly step: WorkerStep;
   readonly start: Start;
 }
 
@@ -95,8 +96,9 @@ export class Crew {
     return [...this.#members.values()].filter(isAvailable).map(({ id }) => id);
   }
 
+  /** Those that are there, and those that wait for the first one under the numbers to come. */
   get views(): readonly MemberView[] {
-    return [...this.#members.values()].map(({ id, state, step, start, fate, replaces }) => ({
+    const here = [...this.#members.values()].map(({ id, state, step, start, fate, replaces }) => ({
       id,
       ready: state === 'ready',
       leaving: fate === 'leave',
@@ -104,6 +106,11 @@ export class Crew {
       step,
       start,
     }));
+    const waiting = Array.from({ length: this.#recipe ? this.#missing : 0 }, (_, index) => ({
+      ...{ id: this.#next + index, ready: false, leaving: false, replaces: false },
+      ...({ step: 'turn', start: 'restored' } as const),
+    }));
+    return [...here, ...waiting];
   }
 
   /**
@@ -196,11 +203,15 @@ export class Crew {
     if (member) this.#broke(member, details);
   }
 
+  get #missing(): number {
+    const staying = [...this.#members.values()].filter(({ fate }) => fate !== 'leave');
+    return Math.max(0, this.#size - staying.length);
+  }
+
   #fill(): void {
     const recipe = this.#recipe;
     if (!recipe) return;
-    const staying = [...this.#members.values()].filter(({ fate }) => fate !== 'leave');
-    for (let missing = this.#size - staying.length; missing > 0; missing--) {
+    for (let missing = this.#missing; missing > 0; missing--) {
       const start = this.#starts.next(this.#next);
       if (start === null) return;
       this.#spawn(recipe, start);
@@ -315,9 +326,8 @@ export class Crew {
     }
     this.#end(member, details);
     if (starting && ++this.#failures >= START_FAILURES) {
-      this.dismiss();
-      const message = strings.failures.start(member.step);
-      return this.#hooks.onHalted({ message, details });
+      this.#hooks.onHalted({ message: strings.failures.start(member.step), details });
+      return this.dismiss();
     }
     this.#hooks.onReplaced({ message: strings.failures.died, details });
     this.#gaps += 1;

@@ -51,6 +51,8 @@ export class Device {
   #reportedAt = 0;
   #tickedAt = Date.now();
   #askedAt = 0;
+  #hasNewMap = false;
+  #starts = 0;
 
   constructor(token: string, ports: DevicePorts) {
     this.#token = token;
@@ -97,6 +99,8 @@ export class Device {
   }
 
   start(frame: MessagePort): void {
+    this.#starts += 1;
+    this.#changed();
     if (!this.#environment) return;
     this.#session?.close();
     this.#wish = 'compute';
@@ -109,7 +113,9 @@ export class Device {
         this.#standing = standing;
         this.#changed();
       },
-      onMap: () => void this.#askJob(),
+      onMap: () => {
+        this.#hasNewMap = true;
+      },
       onFinished: () => this.stop(),
     });
     this.#steer();
@@ -129,9 +135,10 @@ export class Device {
 
   stop(): void {
     const session = this.#session;
+    if (!session) return;
     this.#session = undefined;
-    session?.close();
-    this.#last = { state: 'stopped', tally: session?.statistics.tally() ?? null };
+    session.close();
+    this.#last = { state: 'stopped', tally: session.statistics.tally() };
     this.#changed();
   }
 
@@ -145,11 +152,16 @@ export class Device {
     const hasSlept = now - this.#tickedAt > SLEPT_MS;
     this.#tickedAt = now;
     if (hasSlept) this.retry();
-    const isAsking = this.#environment && !this.#session && !this.#conditions.hidden;
-    if (isAsking && now - this.#askedAt > JOB_MS) void this.#askJob();
+    if (!this.#conditions.hidden && this.#isJobDue(now)) void this.#askJob();
     this.#steer();
     // For countdowns and for a chart that goes on while nothing happens.
     this.#changed();
+  }
+
+  /** Maps may come by the dozen, and are asked for once a tick. */
+  #isJobDue(now: number): boolean {
+    if (this.#session) return this.#hasNewMap;
+    return this.#environment !== undefined && now - this.#askedAt > JOB_MS;
   }
 
   #steer(): void {
@@ -159,6 +171,7 @@ export class Device {
   /** Asks what runs and how it stands; who does not answer is asked again later. */
   async #askJob(): Promise<void> {
     this.#askedAt = Date.now();
+    this.#hasNewMap = false;
     try {
       this.#job = await fetchJob({ fetch: this.#ports.fetch, token: this.#token });
       if (!this.#session) this.#standing = standingOf(this.#job);
@@ -180,12 +193,14 @@ export class Device {
 
   #changed(): void {
     if (this.#reportTimer !== undefined) return;
-    const wait = this.#session ? Math.max(0, this.#reportedAt + REPORT_MS - Date.now()) : 0;
-    this.#reportTimer = setTimeout(() => {
+    const due = this.#session ? this.#reportedAt + REPORT_MS - Date.now() : 0;
+    const report = () => {
       this.#reportTimer = undefined;
       this.#reportedAt = Date.now();
       this.#ports.report(this.#snapshot());
-    }, wait);
+    };
+    // A clock that was set back makes nobody wait.
+    this.#reportTimer = setTimeout(report, Math.min(REPORT_MS, Math.max(0, due)));
   }
 
   #snapshot(): Snapshot {
@@ -195,6 +210,7 @@ export class Device {
         : this.#lookup,
       standing: this.#standing,
       activity: this.#session?.activity() ?? this.#last,
+      starts: this.#starts,
     };
   }
 }

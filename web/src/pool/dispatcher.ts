@@ -210,7 +210,10 @@ export class Dispatcher {
 
   #cancel(lease: number): void {
     this.#queue.delete(lease);
-    const running = [...this.#runs].find(([, { chunk }]) => chunk.lease === lease);
+    // What is left of a lost connection may go by the same number.
+    const running = [...this.#runs].find(
+      ([, { chunk, ending }]) => chunk.lease === lease && ending !== 'nothing',
+    );
     if (!running) return this.#ports.send({ type: 'cancelled', lease });
     const [worker, run] = running;
     this.#end(worker, run, 'cancelled');

@@ -3,19 +3,17 @@
 //
 //     environment -> downloads -> frame -> crew ready -> capacity announced -> chunks
 import { BlobCache } from '../assets/blobs';
-import { DownloadError } from '../assets/download';
 import type { Environment } from '../assets/environment';
 import type { Snapshots } from '../assets/snapshots';
 import { Supply } from '../assets/supply';
 import { type Connection, CoordinatorLink, type Socket } from '../link/connection';
 import type { FromCoordinator } from '../link/frames';
-import type { Failure, FromFrame, ToFrame } from '../messages';
-import { never } from '../messages';
-import { FRAME_DEADLINE_MS } from '../sandbox/steps';
+import type { Failure } from '../messages';
 import { strings } from '../strings';
 import { Crew } from './crew';
 import { Dispatcher } from './dispatcher';
 import type { Mode } from './mode';
+import { Sandbox } from './sandbox';
 import type { Activity, Raised, Standing, Work, WorkerView } from './snapshot';
 import { Statistics } from './statistics';
 
@@ -40,7 +38,7 @@ const REJOINED_MS = 60_000;
 export class Session {
   readonly statistics = new Statistics();
   readonly #ports: SessionPorts;
-  readonly #frame: MessagePort;
+  readonly #sandbox: Sandbox;
   readonly #link: CoordinatorLink;
   readonly #dispatcher: Dispatcher;
   readonly #crew: Crew;
@@ -50,6 +48,7 @@ export class Session {
   #provided: Environment;
   #announced = 0;
   #hadMap = false;
+  #hasJoined = false;
   #mode: Mode = { state: 'computing' };
   /** Milliseconds since 1970. */
   #lostAt: number | undefined;
@@ -67,7 +66,9 @@ export class Session {
     ports: SessionPorts,
   ) {
     this.#ports = ports;
-    this.#frame = frame;
+    this.#sandbox = new Sandbox(frame, ports.computeSource, (worker, details) =>
+      this.#crew.crashed(worker, details),
+    );
     this.#provided = environment;
     const fetching = { fetch: ports.fetch, token };
     const blobs = new BlobCache({ ...fetching, signal: this.#stopped.signal });
@@ -91,31 +92,36 @@ export class Session {
       },
       this.statistics,
     );
-    this.#crew = new Crew(workers, this.#tellFrame, (worker) => this.#dispatcher.isBusy(worker), {
-      onLeft: (worker, reason) => {
-        this.#dispatcher.left(worker, reason);
-        this.#finishIfDone();
+    this.#crew = new Crew(
+      workers,
+      this.#sandbox.tell,
+      (worker) => this.#dispatcher.isBusy(worker),
+      {
+        onLeft: (worker, reason) => {
+          this.#dispatcher.left(worker, reason);
+          this.#finishIfDone();
+        },
+        onResult: (worker, bytes, raised) => {
+          if (raised) this.#raised = { traceback: raised };
+          this.#dispatcher.result(worker, bytes);
+        },
+        onDone: (worker, worked) => {
+          this.#dispatcher.done(worker, worked);
+          this.#finishIfDone();
+        },
+        onReplaced: (failure) => {
+          this.statistics.countReplaced();
+          this.#incident = failure;
+        },
+        onHalted: (failure) => this.#fail(failure),
+        onSnapshot: (id, bytes) => ports.snapshots.save(id, bytes),
+        onSnapshotFailed: () => ports.snapshots.giveUp(),
+        onChange: () => this.#staffed(),
       },
-      onResult: (worker, bytes, raised) => {
-        if (raised) this.#raised = { traceback: raised };
-        this.#dispatcher.result(worker, bytes);
-      },
-      onDone: (worker, worked) => {
-        this.#dispatcher.done(worker, worked);
-        this.#finishIfDone();
-      },
-      onReplaced: (failure) => {
-        this.statistics.countReplaced();
-        this.#incident = failure;
-      },
-      onHalted: (failure) => this.#fail(failure),
-      onSnapshot: (id, bytes) => ports.snapshots.save(id, bytes),
-      onSnapshotFailed: () => ports.snapshots.giveUp(),
-      onChange: () => this.#staffed(),
-    });
+    );
     this.#crew.setPower(share);
-    this.#supply = new Supply(fetching, this.#listenToFrame(), {
-      tellFrame: this.#tellFrame,
+    this.#supply = new Supply(fetching, this.#sandbox.ready, {
+      tellFrame: this.#sandbox.tell,
       random: ports.random,
       equip: (recipe, snapshot) => this.#crew.equip(recipe, snapshot),
       install: (recipe, packages) => this.#crew.install(recipe, packages),
@@ -155,21 +161,21 @@ export class Session {
     this.#ports.onChange();
   }
 
-  retry(): void {
-    this.#link.retry();
-  }
-
-  /** The device may have slept: finds out at once whether the connection still lives. */
+  /** Waits no longer to connect; finds out whether a connection still lives. */
   wake(): void {
     this.#link.check();
   }
 
   close(): void {
+    if (this.#isClosed) return;
     this.#stopped.abort();
+    // Whatever is given back would be lent to this device again.
+    this.#announce();
+    this.#dispatcher.close();
     this.#supply.close();
     this.#crew.dismiss();
     this.#link.close();
-    this.#frame.close();
+    this.#sandbox.close();
   }
 
   activity(): Activity {
@@ -202,8 +208,13 @@ export class Session {
     return this.#rejoined.seconds;
   }
 
+  get #isClosed(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
   #finishIfDone(): void {
-    if (this.#mode.state === 'finishing' && this.#dispatcher.isIdle) this.#ports.onFinished();
+    if (this.#isClosed || this.#mode.state !== 'finishing') return;
+    if (this.#dispatcher.isIdle) this.#ports.onFinished();
   }
 
   #receive(message: FromCoordinator, bytes: ArrayBuffer): void {
@@ -212,14 +223,13 @@ export class Session {
       return this.#ports.onStanding(standing);
     }
     this.#dispatcher.receive(message, bytes);
-    if (message.type === 'map') this.#ports.onMap();
+    if (message.type !== 'map') return;
+    this.#hadMap = true;
+    this.#ports.onMap();
   }
 
   #work(): Work {
-    if (this.#dispatcher.hasMap) {
-      this.#hadMap = true;
-      return 'under way';
-    }
+    if (this.#dispatcher.hasMap) return 'under way';
     return this.#hadMap ? 'over' : 'none';
   }
 
@@ -231,10 +241,10 @@ export class Session {
     }
     if (state.state === 'open') {
       this.#rejoin();
-      if (state.environment === this.#supply.equipped) this.#announce();
-      else if (state.environment !== this.#provided.id) void this.#supply.renew();
+      this.#announce();
+      if (state.environment !== this.#provided.id) void this.#supply.renew();
     } else {
-      if (state.state === 'waiting' || state.state === 'ended') this.#lostAt ??= Date.now();
+      if (this.#hasJoined) this.#lostAt ??= Date.now();
       this.#dispatcher.disconnected();
       this.#finishIfDone();
     }
@@ -242,9 +252,10 @@ export class Session {
   }
 
   #rejoin(): void {
+    this.#hasJoined = true;
     if (this.#lostAt === undefined) return;
     const at = Date.now();
-    this.#rejoined = { at, seconds: (at - this.#lostAt) / 1000 };
+    this.#rejoined = { at, seconds: Math.ceil((at - this.#lostAt) / 1000) };
     this.#lostAt = undefined;
   }
 
@@ -258,40 +269,16 @@ export class Session {
   #announce(): void {
     const { state } = this.#link;
     if (state.state !== 'open' || state.environment !== this.#supply.equipped) return;
-    const capacity = this.#mode.state === 'computing' ? this.#crew.available.length : 0;
+    const isTaking = this.#mode.state === 'computing' && !this.#isClosed;
+    const capacity = isTaking ? this.#crew.available.length : 0;
     // A connection begins with a capacity of 0.
     if (capacity === this.#announced) return;
     this.#announced = capacity;
     this.#link.send({ type: 'capacity', capacity, environment: state.environment });
   }
 
-  #listenToFrame(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const deadline = setTimeout(
-        () => reject(new DownloadError(strings.failures.frame)),
-        FRAME_DEADLINE_MS,
-      );
-      this.#stopped.signal.addEventListener('abort', () => clearTimeout(deadline));
-      this.#frame.onmessage = ({ data }: MessageEvent<FromFrame>) => {
-        switch (data.type) {
-          case 'ready':
-            clearTimeout(deadline);
-            this.#tellFrame({ type: 'source', text: this.#ports.computeSource });
-            return resolve();
-          case 'crashed':
-            return this.#crew.crashed(data.worker, data.details);
-          default:
-            return never(data);
-        }
-      };
-    });
-  }
-
-  readonly #tellFrame = (message: ToFrame, transfer: Transferable[] = []): void => {
-    this.#frame.postMessage(message, transfer);
-  };
-
   #fail(failure: Failure): void {
+    if (this.#isClosed) return;
     this.#failure = failure;
     this.close();
     this.#ports.onChange();

@@ -43,11 +43,14 @@ export type Download =
   | { readonly state: 'delayed'; readonly message: string }
   | { readonly state: 'done' };
 
+/** A step of its start, or `turn`: the first worker's snapshot has to be there before it begins. */
+export type WorkerStep = StepName | 'turn';
+
 export interface WorkerView {
   readonly id: number;
   readonly state: 'loading' | 'replacing' | 'idle' | 'computing' | 'leaving';
-  /** The step of its start, while it is loading. */
-  readonly step: StepName;
+  /** What it does while it is loading. */
+  readonly step: WorkerStep;
   readonly start: Start;
 }
 
@@ -103,10 +106,13 @@ export interface Snapshot {
   /** Null while it is not known. */
   readonly standing: Standing | null;
   readonly activity: Activity;
+  /** How often Start was heard: the activity is that of the last one. */
+  readonly starts: number;
 }
 
 export const FIRST_SNAPSHOT: Snapshot = {
   lookup: { state: 'asking' },
   standing: null,
   activity: { state: 'stopped', tally: null },
+  starts: 0,
 };

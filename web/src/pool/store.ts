@@ -34,7 +34,7 @@ export function createStore(
   let current = FIRST_SNAPSHOT;
   // Opened before it is needed: it weighs nothing, and opening takes a while.
   let frame: ReturnType<typeof openFrame> | undefined = open();
-  let isUsed = false;
+  let starts = 0;
   const tell = (message: ToDevice, transfer: Transferable[] = []) =>
     worker.postMessage(message, transfer);
 
@@ -44,9 +44,10 @@ export function createStore(
   }
 
   worker.onmessage = ({ data }: MessageEvent<FromDevice>) => {
-    const wasRunning = current.activity.state === 'running';
     current = data.snapshot;
-    if (wasRunning && current.activity.state !== 'running') closeFrame();
+    // One that was on its way when Start was pressed tells of the session before.
+    const isLatest = starts > 0 && current.starts === starts;
+    if (isLatest && current.activity.state !== 'running') closeFrame();
     for (const listener of listeners) listener();
   };
   tell({ type: 'open', token, origin });
@@ -67,9 +68,9 @@ export function createStore(
     },
     start() {
       // What one session could have touched is never there for the next.
-      if (isUsed) closeFrame();
+      if (starts > 0) closeFrame();
       frame ??= open();
-      isUsed = true;
+      starts += 1;
       tell({ type: 'start', frame: frame.port }, [frame.port]);
     },
     wish: (wish) => tell({ type: 'wish', wish }),
