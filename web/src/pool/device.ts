@@ -65,10 +65,8 @@ export class Device {
     for (let attempt = 1; !this.#environment; attempt++) {
       try {
         const { fetch } = this.#ports;
-        const job = this.#askJob();
-        const environment = await fetchEnvironment({ fetch, token: this.#token });
-        await job;
-        this.#know(environment);
+        void this.#askJob();
+        this.#know(await fetchEnvironment({ fetch, token: this.#token }));
       } catch (error) {
         if (error instanceof DownloadError && error.lasting) {
           return this.#become({ state: 'refused', message: error.message });
