@@ -87,6 +87,7 @@ export const strings = {
           ? 'Nothing at the moment: the work comes when the owner sends it, and always into the same sandbox.'
           : `The owner’s Python ${names.length === 1 ? 'function' : 'functions'} ${names.join(', ')}, again and again, with other inputs each time.`,
       source: 'Read the code',
+      codeOf: (name: string) => `Code of ${name}`,
       sourceOf: (name: string) => `Read the code of ${name}`,
       sandbox: 'Sandbox',
       sandboxText: (python: string) =>

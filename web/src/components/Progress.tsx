@@ -36,26 +36,26 @@ export function Numbers({ tally, isOver = false }: NumbersProps) {
   return (
     <dl className="progress-numbers">
       <div>
+        <dt>{strings.tally.items(tally.items)}</dt>
         <dd>
           <data value={tally.items} data-testid="items-done">
             {strings.number(tally.items)}
           </data>
         </dd>
-        <dt>{strings.tally.items(tally.items)}</dt>
       </div>
       {!isOver && (
         <div>
-          <dd>{rate.value}</dd>
           <dt>{rate.unit}</dt>
+          <dd>{rate.value}</dd>
         </div>
       )}
       <div>
-        <dd>{strings.tally.spent(tally.seconds)}</dd>
         <dt>{strings.tally.spentUnit}</dt>
+        <dd>{strings.tally.spent(tally.seconds)}</dd>
       </div>
       <div data-kind="small">
-        <dd>{traffic.value}</dd>
         <dt>{traffic.unit}</dt>
+        <dd>{traffic.value}</dd>
       </div>
     </dl>
   );
