@@ -60,6 +60,7 @@ const steps: Readonly<Record<StepName, string>> = {
 export const strings = {
   name: 'Nitocris',
   number: (value: number) => whole.format(value),
+  bytes,
   megabytes,
   duration,
 
@@ -215,10 +216,8 @@ export const strings = {
         : { value: short.format(rate * 60), unit: 'per minute' },
     spent,
     spentUnit: 'of computing',
-    traffic: (received: number, sent: number) => ({
-      value: bytes(received),
-      unit: `downloaded, ${bytes(sent)} sent`,
-    }),
+    received: 'downloaded',
+    sent: (count: number) => `${bytes(count)} sent`,
     chart: (rate: number) =>
       `Items per second during the last five minutes; now ${short.format(rate)}.`,
     chartTitle: 'Items per second',

@@ -32,7 +32,6 @@ interface NumbersProps {
 
 export function Numbers({ tally, isOver = false }: NumbersProps) {
   const rate = strings.tally.rate(tally.rate);
-  const traffic = strings.tally.traffic(tally.received, tally.sent);
   return (
     <dl className="progress-numbers">
       <div>
@@ -54,8 +53,9 @@ export function Numbers({ tally, isOver = false }: NumbersProps) {
         <dd>{strings.tally.spent(tally.seconds)}</dd>
       </div>
       <div data-kind="small">
-        <dt>{traffic.unit}</dt>
-        <dd>{traffic.value}</dd>
+        <dt>{strings.tally.received}</dt>
+        <dd>{strings.bytes(tally.received)}</dd>
+        <dd>{strings.tally.sent(tally.sent)}</dd>
       </div>
     </dl>
   );
