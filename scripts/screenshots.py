@@ -38,7 +38,7 @@ DESCRIPTION = (
 CORES = 8
 WORKERS = 2
 ITEMS = 600
-SIZE = 4_000
+SIZE = 12_000
 """Numbers that an item goes through."""
 
 SCHEMES = ("light", "dark")
@@ -74,6 +74,7 @@ class Stage:
 
     @property
     def pages(self) -> list[Page]:
+        """The pages alone."""
         return [volunteer.page for volunteer in self.volunteers.values()]
 
 

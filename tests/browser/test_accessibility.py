@@ -260,7 +260,7 @@ STATES = {
         controls=(parts.PAUSE, parts.FINISH, parts.DETAILS, parts.TRACEBACK, *FOLDED),
         announced="""
             - main:
-              - heading "Waiting for the next map. Thank you!" [level=1]
+              - heading /Waiting for the .* map/ [level=1]
               - paragraph: /raised an error 2 times.*ZeroDivisionError/
               - group:
                 - region "Details": /Traceback/
