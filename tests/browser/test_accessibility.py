@@ -224,9 +224,10 @@ STATES = {
             - main:
               - heading "Computing the 3x+1 problem" [level=1]
               - list "Workers"
-              - slider "Workers"
-              - group "Power"
-              - combobox "On battery"
+              - group:
+                - slider "Workers"
+                - group "Power"
+                - combobox "On battery"
         """,
         moves=True,
     ),
@@ -399,7 +400,7 @@ def test_what_counts_does_not_talk(page: Page, state: State) -> None:
             await new Promise((resolve) => setTimeout(resolve, milliseconds));
             return said;
         }""",
-        2500 if state.moves else 0,
+        1500 if state.moves else 0,
     )
 
     assert said == []
