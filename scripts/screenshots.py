@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count, product
+from itertools import product
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -28,16 +28,23 @@ sys.path.insert(0, str(ROOT))
 
 from nitocris import ClosedError, DistributedExecution  # noqa: E402  # tests.browser needs the path above
 from tests.browser import parts  # noqa: E402
+from tests.browser.battery import BATTERY  # noqa: E402
 from tests.browser.conftest import Volunteer, launch_chromium  # noqa: E402
 
-TITLE = "the orbits of 10,000 asteroids"
+TITLE = "prime gaps"
+DESCRIPTION = (
+    "I am looking for patterns in prime gaps for my thesis. Thank you for lending me a core!"
+)
 CORES = 8
 WORKERS = 2
+ITEMS = 600
+SIZE = 12_000
+"""Numbers that an item goes through."""
 
 SCHEMES = ("light", "dark")
 MAX_BYTES = 300_000
 
-SECONDS_OF_WORK = 45
+SECONDS_OF_WORK = 25
 """Until there is a line in the chart that looks like one."""
 
 
@@ -65,26 +72,65 @@ class Stage:
     execution: DistributedExecution
     volunteers: dict[str, Volunteer]
 
+    @property
+    def pages(self) -> list[Page]:
+        """The pages alone."""
+        return [volunteer.page for volunteer in self.volunteers.values()]
+
 
 def before_start(stage: Stage) -> None:
-    """The link has been opened."""
-    for volunteer in stage.volunteers.values():
-        expect(parts.START.on(volunteer.page)).to_be_enabled()
+    """The link has been opened, and the work waits."""
+    _set_to_work(stage.execution)
+    for page in stage.pages:
+        page.reload()
+        expect(parts.READ_CODE.on(page)).to_be_visible()
 
 
 def computing(stage: Stage) -> None:
     """Work has been under way for some time."""
     for volunteer in stage.volunteers.values():
         volunteer.start(workers=WORKERS)
-    Thread(target=_work_through, args=[stage.execution], daemon=True).start()
-    for volunteer in stage.volunteers.values():
-        expect(volunteer.page.get_by_role("img")).to_be_visible()
+    _set_to_work(stage.execution)
+    for page in stage.pages:
+        expect(page.get_by_role("img")).to_be_visible()
     time.sleep(SECONDS_OF_WORK)
+
+
+def paused(stage: Stage) -> None:
+    """The device was unplugged while it computed, and its owner had chosen to pause then."""
+    for page in stage.pages:
+        parts.ON_BATTERY.on(page).select_option("pause")
+    computing(stage)
+    for page in stage.pages:
+        page.evaluate("plug(false)")
+        expect(page.get_by_test_id("pause")).to_contain_text("runs on battery")
+
+
+def raised(stage: Stage) -> None:
+    """The owner's function raised an error for some items."""
+    for volunteer in stage.volunteers.values():
+        volunteer.start(workers=WORKERS)
+    _set_to_work(stage.execution)
+    time.sleep(SECONDS_OF_WORK)
+    stage.execution.map(_divide, [0] * 40, errors="return", chunk_size=1)
+    for page in stage.pages:
+        expect(page.get_by_text("raised an error")).to_be_visible()
+
+
+def finished(stage: Stage) -> None:
+    """Somebody has pressed Finish."""
+    computing(stage)
+    for volunteer in stage.volunteers.values():
+        volunteer.press(parts.FINISH)
+        expect(volunteer.page.get_by_text("Thank you!")).to_be_visible()
 
 
 STATES: dict[str, Callable[[Stage], None]] = {
     "before-start": before_start,
     "computing": computing,
+    "paused": paused,
+    "raised": raised,
+    "finished": finished,
 }
 
 
@@ -106,9 +152,11 @@ def main(folder: Path) -> None:
 
 @contextmanager
 def _opened(browser: Browser) -> Iterator[Stage]:
-    execution = DistributedExecution(title=TITLE, host="127.0.0.1", progress=False)
+    execution = DistributedExecution(
+        title=TITLE, description=DESCRIPTION, host="127.0.0.1", progress=False
+    )
     volunteers = {
-        name: Volunteer(browser, execution.url, CORES, **device.context())
+        name: Volunteer(browser.new_context(**device.context()), execution.url, CORES, BATTERY)
         for name, device in DEVICES.items()
     }
     yield Stage(execution, volunteers)
@@ -128,20 +176,26 @@ def _take(page: Page, scheme: str, file: Path) -> None:
     print(f"{file}: {size // 1000} kB")
 
 
-def _work_through(execution: DistributedExecution) -> None:
-    # It is endless: closing the execution ends it.
-    with suppress(ClosedError):
-        for _ in execution.imap(_integrate, count()):
-            pass
+def _set_to_work(execution: DistributedExecution) -> None:
+    def work() -> None:
+        # Closing the execution ends it.
+        with suppress(ClosedError):
+            execution.map(longest_gap, range(ITEMS))
+
+    Thread(target=work, daemon=True).start()
 
 
-def _integrate(seed: int) -> float:
-    """Follows an orbit, by Euler's method; orbits differ in length."""
-    position, velocity = 1.0, 1.0 + seed % 7 / 10
-    for _ in range(100_000 + seed % 13 * 10_000):
-        velocity -= position * 1e-3
-        position += velocity * 1e-3
-    return position
+def longest_gap(block: int) -> int:
+    """Finds the longest gap between neighbouring primes of a block of numbers."""
+    longest, last = 0, 0
+    for n in range(block * SIZE, (block + 1) * SIZE):
+        if n > 1 and all(n % d for d in range(2, int(n**0.5) + 1)):
+            longest, last = max(longest, n - (last or n)), n
+    return longest
+
+
+def _divide(number: int) -> float:
+    return 1 / number
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ class Part:
         if self.role == "summary":
             # Browsers call it "disclosure triangle" or "button"; ARIA has no word for it.
             return page.locator("summary", has_text=self.name)
+        if self.role == "time":
+            # ARIA has no word for this one either.
+            return page.get_by_label(self.name, exact=True)
         return page.get_by_role(self.role, name=self.name, exact=True)  # type: ignore[arg-type]
 
     def has_focus(self, page: Page) -> bool:
@@ -35,8 +38,17 @@ RESUME = Part("button", "Resume")
 FINISH = Part("button", "Finish")
 STOP_NOW = Part("button", "Stop now")
 WORKERS = Part("slider", "Workers")
+FULL_POWER = Part("radio", "Full")
+ON_BATTERY = Part("combobox", "On battery")
+CERTAIN_HOURS = Part("checkbox", "Only at certain hours")
+FROM = Part("time", "from")
+TO = Part("time", "to")
+KEEP_AWAKE = Part("checkbox", "Keep the screen on")
 SETTINGS = Part("summary", "Settings")
 WHAT_RUNS = Part("summary", "What runs here?")
+READ_CODE = Part("summary", "Read the code")
+DETAILS = Part("summary", "Details")
+TRACEBACK = Part("region", "Details")
 
 ITEMS_DONE = "items-done"
 """Test id of the number of items that this device has done."""

@@ -13,6 +13,7 @@ from playwright.sync_api import Dialog, Page, expect
 
 from nitocris import DistributedExecution, protocol
 from tests.browser import parts
+from tests.browser.battery import BATTERY
 from tests.browser.conftest import START_TIMEOUT, Execution, Open, Volunteer, in_thread
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -24,26 +25,6 @@ def execution() -> Iterator[DistributedExecution]:
     d = Execution(title="prime gaps", description="For my thesis.")
     yield d
     d.close()
-
-
-BATTERY = """
-globalThis.battery = Object.assign(new EventTarget(), {charging: true});
-Object.defineProperty(Navigator.prototype, 'getBattery', {value: async () => globalThis.battery});
-globalThis.plug = (charging) => {
-  battery.charging = charging;
-  battery.dispatchEvent(new Event('chargingchange'));
-};
-globalThis.turn = (state) => {
-  Object.defineProperty(document, 'visibilityState', {value: state, configurable: true});
-  document.dispatchEvent(new Event('visibilitychange'));
-};
-globalThis.locks = [];
-Object.defineProperty(Navigator.prototype, 'wakeLock', {value: {request: async () => {
-  locks.push('taken');
-  return {release: async () => { locks.push('released'); }};
-}}});
-"""
-"""A battery, a visibility and a screen lock that the test moves."""
 
 
 def nap(x: int) -> int:

@@ -62,6 +62,7 @@ const steps: Readonly<Record<WorkerStep, string>> = {
 export const strings = {
   name: 'Nitocris',
   number: (value: number) => whole.format(value),
+  bytes,
 
   title: {
     offer: 'Nitocris',
@@ -87,6 +88,7 @@ export const strings = {
           ? 'Nothing at the moment: the work comes when the owner sends it, and always into the same sandbox.'
           : `The owner’s Python ${names.length === 1 ? 'function' : 'functions'} ${names.join(', ')}, again and again, with other inputs each time.`,
       source: 'Read the code',
+      codeOf: (name: string) => `Code of ${name}`,
       sourceOf: (name: string) => `Read the code of ${name}`,
       sandbox: 'Sandbox',
       sandboxText: (python: string) =>
@@ -213,10 +215,8 @@ export const strings = {
         : { value: short.format(rate * 60), unit: 'per minute' },
     spent,
     spentUnit: 'of computing',
-    traffic: (received: number, sent: number) => ({
-      value: bytes(received),
-      unit: `downloaded, ${bytes(sent)} sent`,
-    }),
+    received: 'downloaded',
+    sent: (count: number) => `${bytes(count)} sent`,
     chart: (rate: number) =>
       `Items per second during the last five minutes; now ${short.format(rate)}.`,
     chartTitle: 'Items per second',

@@ -18,7 +18,7 @@ export function verbsFor(activity: Activity): readonly Verb[] {
     case 'finishing':
       return ['resume', 'stop'];
     case 'paused':
-      return activity.mode.pause.reason === 'wish' ? ['resume', 'finish'] : ['finish'];
+      return activity.mode.pause.reason === 'wish' ? ['resume', 'finish'] : ['pause', 'finish'];
   }
 }
 

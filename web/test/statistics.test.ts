@@ -75,4 +75,18 @@ describe('the statistics', () => {
 
     expect(statistics.tally()).toMatchObject({ chunks: 2, seconds: 2 });
   });
+
+  it('give a steady rate since the work began, of the last minute at most', () => {
+    const { statistics, wait } = setUp();
+    wait(500);
+    statistics.beginJob();
+    statistics.countItems(30);
+    wait(2);
+    expect(statistics.tally().steadyRate).toBe(10);
+
+    wait(57);
+    expect(statistics.tally().steadyRate).toBe(0.5);
+    wait(1);
+    expect(statistics.tally().steadyRate).toBe(0);
+  });
 });

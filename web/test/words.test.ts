@@ -28,7 +28,7 @@ describe('the verbs', () => {
     ],
     ['while computing', RUNNING, ['pause', 'finish']],
     ['while paused', running({ mode: PAUSED }), ['resume', 'finish']],
-    ['while paused by a rule', running({ mode: ON_BATTERY }), ['finish']],
+    ['while paused by a rule', running({ mode: ON_BATTERY }), ['pause', 'finish']],
     ['while finishing', running({ mode: FINISHING }), ['resume', 'stop']],
   ])('%s', (_when, activity, verbs) => {
     expect(verbsFor(activity)).toEqual(verbs);

@@ -1,4 +1,4 @@
-import { useId } from 'react';
+import { type RefObject, useId, useLayoutEffect, useRef } from 'react';
 import { strings } from '../strings';
 import type { Verb } from '../words';
 import './Controls.scss';
@@ -43,10 +43,13 @@ interface ButtonProps {
 
 function VerbButton({ verb, kind, label, disabled, onPress }: ButtonProps) {
   const id = useId();
+  const button = useRef<HTMLButtonElement>(null);
+  useHandover(button);
   const hint = verb === 'pause' || verb === 'finish' ? strings.controls.hints[verb] : undefined;
   return (
     <>
       <button
+        ref={button}
         type="button"
         className="button"
         data-kind={kind}
@@ -65,4 +68,16 @@ function VerbButton({ verb, kind, label, disabled, onPress }: ButtonProps) {
       )}
     </>
   );
+}
+
+/** When a button with the focus goes away, the first verb gets it; it would be lost otherwise. */
+function useHandover(button: RefObject<HTMLButtonElement | null>): void {
+  useLayoutEffect(() => {
+    const leaving = button.current;
+    return () => {
+      if (leaving && leaving === document.activeElement) {
+        leaving.parentElement?.querySelector('button')?.focus();
+      }
+    };
+  }, [button]);
 }

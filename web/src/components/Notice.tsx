@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { strings } from '../strings';
 import './Notice.scss';
+import { Code } from './Code';
 
 interface Props {
   readonly kind: 'trouble' | 'plain';
@@ -20,9 +21,7 @@ export function Notice({ kind, heading, message, details, children }: Props) {
       {details && (
         <details className="folded">
           <summary>{strings.trouble.details}</summary>
-          {/* A region that scrolls must be reachable by keyboard. */}
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: see above */}
-          <pre tabIndex={0}>{details}</pre>
+          <Code label={strings.trouble.details}>{details}</Code>
         </details>
       )}
       {children}

@@ -4,6 +4,7 @@ import { POWERS } from '../pool/settings';
 import type { Ask, Lookup, Standing } from '../pool/snapshot';
 import { strings } from '../strings';
 import './Offer.scss';
+import { Code } from './Code';
 import { Job } from './Job';
 import { Notice } from './Notice';
 
@@ -87,9 +88,7 @@ export function Facts({ ask, choice: { settings, workers } }: FactsProps) {
                 <summary>
                   {ask.functions.length === 1 ? facts.source : facts.sourceOf(name)}
                 </summary>
-                {/* A region that scrolls must be reachable by keyboard. */}
-                {/* biome-ignore lint/a11y/noNoninteractiveTabindex: see above */}
-                <pre tabIndex={0}>{source}</pre>
+                <Code label={facts.codeOf(name)}>{source}</Code>
               </details>
             ),
           )}

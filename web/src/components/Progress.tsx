@@ -8,10 +8,10 @@ import './Progress.scss';
 const Chart = lazy(() => import('./Chart'));
 
 /** What this device has done, how fast, and how that went over time. */
-export function Progress({ tally }: { readonly tally: Tally }) {
+export function Progress({ tally, isStill = false }: NumbersProps) {
   return (
     <section className="progress">
-      <Numbers tally={tally} />
+      <Numbers tally={tally} isStill={isStill} />
       <Optional>
         <div className="progress-chart">
           <h2>{strings.tally.chartTitle}</h2>
@@ -26,36 +26,36 @@ export function Progress({ tally }: { readonly tally: Tally }) {
 
 interface NumbersProps {
   readonly tally: Tally;
-  /** Whether nothing goes on any more, so that there is no speed. */
-  readonly isOver?: boolean;
+  /** Whether nothing goes on, so that there is no speed. */
+  readonly isStill?: boolean;
 }
 
-export function Numbers({ tally, isOver = false }: NumbersProps) {
+export function Numbers({ tally, isStill = false }: NumbersProps) {
   const rate = strings.tally.rate(tally.rate);
-  const traffic = strings.tally.traffic(tally.received, tally.sent);
   return (
     <dl className="progress-numbers">
       <div>
+        <dt>{strings.tally.items(tally.items)}</dt>
         <dd>
           <data value={tally.items} data-testid="items-done">
             {strings.number(tally.items)}
           </data>
         </dd>
-        <dt>{strings.tally.items(tally.items)}</dt>
       </div>
-      {!isOver && (
+      {!isStill && (
         <div>
-          <dd>{rate.value}</dd>
           <dt>{rate.unit}</dt>
+          <dd>{rate.value}</dd>
         </div>
       )}
       <div>
-        <dd>{strings.tally.spent(tally.seconds)}</dd>
         <dt>{strings.tally.spentUnit}</dt>
+        <dd>{strings.tally.spent(tally.seconds)}</dd>
       </div>
       <div data-kind="small">
-        <dd>{traffic.value}</dd>
-        <dt>{traffic.unit}</dt>
+        <dt>{strings.tally.received}</dt>
+        <dd>{strings.bytes(tally.received)}</dd>
+        <dd>{strings.tally.sent(tally.sent)}</dd>
       </div>
     </dl>
   );

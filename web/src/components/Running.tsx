@@ -45,17 +45,19 @@ export function RunningHead({ activity, standing, title, now, onRetry }: HeadPro
           <span>{strings.work.downloaded(download.received, download.total)}</span>
         </div>
       )}
-      {standing && connection.state === 'open' && <Job standing={standing} tally={tally} />}
+      {standing && connection.state === 'open' && (
+        <Job standing={standing} {...(mode.state !== 'paused' && { tally })} />
+      )}
     </div>
   );
 }
 
 /** What this device has done, and what went wrong meanwhile. */
 export function RunningBody({ activity }: { readonly activity: Running }) {
-  const { tally, raised, incident } = activity;
+  const { mode, tally, raised, incident } = activity;
   return (
     <>
-      <Progress tally={tally} />
+      <Progress tally={tally} isStill={mode.state === 'paused'} />
       {tally.raised > 0 && (
         <Notice
           kind="plain"

@@ -67,7 +67,8 @@ function Workers({ workers, onChange }: WorkersProps) {
   return (
     <div className="settings-workers">
       <label htmlFor={id}>{words.workers}</label>
-      <output htmlFor={id}>{text}</output>
+      {/* The slider says the same of itself. */}
+      <span aria-hidden="true">{text}</span>
       <input
         id={id}
         type="range"
@@ -88,8 +89,9 @@ interface PowersProps {
 
 function Powers({ power, onChange }: PowersProps) {
   const name = useId();
+  const hint = useId();
   return (
-    <fieldset className="settings-power">
+    <fieldset className="settings-power" aria-describedby={hint}>
       <legend>{words.power}</legend>
       <div className="settings-choices">
         {(Object.keys(POWERS) as Power[]).map((each) => (
@@ -104,7 +106,7 @@ function Powers({ power, onChange }: PowersProps) {
           </label>
         ))}
       </div>
-      <p>{words.powerHints[power]}</p>
+      <p id={hint}>{words.powerHints[power]}</p>
     </fieldset>
   );
 }

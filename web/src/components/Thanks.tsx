@@ -12,7 +12,7 @@ export function Thanks({ tally }: { readonly tally: Tally }) {
       <p>{items > 0 ? strings.stopped.text(items, seconds) : strings.stopped.nothing}</p>
       {items > 0 && (
         <div className="progress">
-          <Numbers tally={tally} isOver />
+          <Numbers tally={tally} isStill />
         </div>
       )}
     </section>

@@ -222,6 +222,7 @@ export class Session {
       const { type: _, ...standing } = message;
       return this.#ports.onStanding(standing);
     }
+    if (message.type === 'map' && !this.#dispatcher.hasMap) this.statistics.beginJob();
     this.#dispatcher.receive(message, bytes);
     if (message.type !== 'map') return;
     this.#hadMap = true;

@@ -21,11 +21,19 @@ export class Statistics {
   #replaced = 0;
   #received = 0;
   #sent = 0;
+  /** The second in which the work under way began. */
+  #jobBegan = 0;
 
   /** @param now Returns milliseconds. */
   constructor(now: () => number = Date.now) {
     this.#now = now;
     this.#began = now();
+  }
+
+  /** Begins the steady rate anew: what comes now has nothing to do with what was. */
+  beginJob(): void {
+    const last = this.#reachNow();
+    this.#jobBegan = this.#forgotten + last;
   }
 
   countItems(count: number): void {
@@ -73,7 +81,8 @@ export class Statistics {
   }
 
   #steadyRate(): number {
-    const window = this.#buckets.slice(-STEADY_WINDOW_S);
+    const begin = Math.max(0, this.#jobBegan - this.#forgotten);
+    const window = this.#buckets.slice(begin).slice(-STEADY_WINDOW_S);
     return window.reduce((sum, count) => sum + count, 0) / Math.max(1, window.length);
   }
 
