@@ -419,7 +419,7 @@ def test_nothing_moves_for_those_who_asked_for_that(page: Page, state: State) ->
 
 def test_the_whole_visit_by_keyboard(volunteer: Open) -> None:
     """Start, pause and resume, another number of workers, what runs here, and Finish; no mouse."""
-    with Execution() as d:
+    with Execution(server_port=0) as d:  # the last state still has the usual one
         visit = volunteer(d.url, cores=2)
         page = visit.page
         expect(parts.START.on(page)).to_be_enabled()
