@@ -32,13 +32,13 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: demo test check page wheel fuzz chaos soak screenshots simulation format clean
-.PHONY: ready check-python check-page environment browsers test-computing test-waiting
+.PHONY: ready check-python check-page environment browsers test-processes test-browsers
 
 demo: ready
 	$(BIN)/python examples/01_squares.py
 
 test: browsers check
-	@$(MAKE) --no-print-directory $(PARALLEL) test-computing test-waiting
+	@$(MAKE) --no-print-directory $(PARALLEL) test-processes test-browsers
 	$(BIN)/python scripts/test_other_pythons.py
 
 check: ready
@@ -63,12 +63,12 @@ check-python: $(ENVIRONMENT)
 check-page: $(MODULES)
 	cd web && npm run --silent check
 
-# What keeps a core busy runs beside what mostly waits for processes and browsers.
-test-computing: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation
+# Browsers mostly wait for themselves, so everything else runs beside them.
+test-processes: $(ENVIRONMENT)
+	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/integration tests/chaos
 
-test-waiting: $(ENVIRONMENT)
-	$(BIN)/python -m pytest tests/integration tests/chaos tests/browser
+test-browsers: $(ENVIRONMENT)
+	$(BIN)/python -m pytest tests/browser
 
 browsers:
 	scripts/ensure_browsers.sh
