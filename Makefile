@@ -37,9 +37,9 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 demo: ready
 	$(BIN)/python examples/01_squares.py
 
-test: browsers check
+test:
+	@$(MAKE) --no-print-directory $(PARALLEL) browsers check
 	@$(MAKE) --no-print-directory $(PARALLEL) test-processes test-browsers
-	$(BIN)/python scripts/test_other_pythons.py
 
 check: ready
 	@$(MAKE) --no-print-directory $(PARALLEL) check-python check-page
@@ -66,6 +66,7 @@ check-page: $(MODULES)
 # Browsers mostly wait for themselves, so everything else runs beside them.
 test-processes: $(ENVIRONMENT)
 	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/integration tests/chaos
+	$(BIN)/python scripts/test_other_pythons.py
 
 test-browsers: $(ENVIRONMENT)
 	$(BIN)/python -m pytest tests/browser
