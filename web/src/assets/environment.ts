@@ -3,6 +3,7 @@
 import type { InstallDir } from '../messages';
 import { strings } from '../strings';
 import { DownloadError, type Fetching, type RemoteFile, request } from './download';
+import { list, record, strange, text } from './narrow';
 import { sha256Hex } from './sha256';
 
 export interface Environment {
@@ -108,23 +109,4 @@ function wheel(value: unknown): Wheel {
   const installDir = text(record(value)['install_dir']);
   if (installDir !== 'site' && installDir !== 'stdlib' && installDir !== 'dynlib') throw strange();
   return { ...remoteFile(value), installDir };
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) throw strange();
-  return value as Readonly<Record<string, unknown>>;
-}
-
-function list(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw strange();
-  return value;
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw strange();
-  return value;
-}
-
-function strange(): DownloadError {
-  return new DownloadError(strings.environment.strange);
 }

@@ -1,6 +1,6 @@
 // What the work is for and how far it is, as /api/job tells it.
-import { strings } from '../strings';
-import { DownloadError, type Fetching, request } from './download';
+import { type Fetching, request } from './download';
+import { list, record, strange, text } from './narrow';
 
 export interface Job {
   readonly title: string;
@@ -74,26 +74,7 @@ function nullable<T>(read: (value: unknown) => T, value: unknown): T | null {
   return value === null ? null : read(value);
 }
 
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) throw strange();
-  return value as Readonly<Record<string, unknown>>;
-}
-
-function list(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw strange();
-  return value;
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw strange();
-  return value;
-}
-
 function amount(value: unknown): number {
   if (typeof value !== 'number' || value < 0) throw strange();
   return value;
-}
-
-function strange(): DownloadError {
-  return new DownloadError(strings.environment.strange);
 }
