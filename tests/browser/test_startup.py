@@ -119,7 +119,6 @@ def test_further_workers_start_from_the_first_one_s_memory(
 
 
 @with_snapshots
-@pytest.mark.smoke
 def test_a_replaced_worker_starts_from_its_predecessor_s_memory(
     execution: DistributedExecution, stranger: Open
 ) -> None:

@@ -12,7 +12,7 @@ from .__main__ import replay
 from .efficiency import Outcome
 from .world import EqualCosts, SimulatedMap, Simulation
 
-SEEDS = 300
+SEEDS = 150
 BATCH = 25
 GUIDE = Path(__file__).parents[2] / "docs" / "scheduler.md"
 
