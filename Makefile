@@ -23,23 +23,25 @@ BIN := .venv/bin
 ENVIRONMENT := .venv/environment
 MODULES := web/node_modules/.package-lock.json
 PAGE := src/nitocris/_page/index.html
+OTHER_BROWSERS := tests/browser/test_other_browsers.py
 
 PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) \
 	$(wildcard web/*.html web/*.ts web/*.json web/.npmrc)
 
 # Python's half and Node's half run at once, each with its output in one piece.
+LANES = $(subst -j2,-j3,$(PARALLEL))
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: demo test check page wheel fuzz chaos soak screenshots simulation format clean
-.PHONY: ready check-python check-page environment browsers test-processes test-browsers
+.PHONY: ready check-python check-page environment browsers test-processes test-browsers test-others
 
 demo: ready
 	$(BIN)/python examples/01_squares.py
 
 test:
 	@$(MAKE) --no-print-directory $(PARALLEL) browsers check
-	@$(MAKE) --no-print-directory $(PARALLEL) test-processes test-browsers
+	@$(MAKE) --no-print-directory $(LANES) test-processes test-browsers test-others
 
 check: ready
 	@$(MAKE) --no-print-directory $(PARALLEL) check-python check-page
@@ -63,13 +65,16 @@ check-python: $(ENVIRONMENT)
 check-page: $(MODULES)
 	cd web && npm run --silent check
 
-# Browsers mostly wait for themselves, so everything else runs beside them.
+# All of them wait for processes and browsers as much as they compute, so three share two cores.
 test-processes: $(ENVIRONMENT)
 	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/integration tests/chaos
-	$(BIN)/python scripts/test_other_pythons.py
 
 test-browsers: $(ENVIRONMENT)
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser --ignore $(OTHER_BROWSERS)
+
+test-others: $(ENVIRONMENT)
+	$(BIN)/python -m pytest -p no:cacheprovider $(OTHER_BROWSERS)
+	$(BIN)/python scripts/test_other_pythons.py
 
 browsers:
 	scripts/ensure_browsers.sh
