@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -40,6 +39,7 @@ sys.path.insert(0, str(ROOT))
 
 from nitocris import DistributedExecution, WorkerLostError  # noqa: E402  # as in the next line
 from nitocris.environment import PAGE, runtime  # noqa: E402
+from tests.support.chromium import ARGUMENTS, find_chromium  # noqa: E402
 from tests.support.numpy_wheel import numpy_wheel  # noqa: E402  # needs the path above
 
 PATIENCE_SECONDS = 120
@@ -47,17 +47,6 @@ BUSY_SECONDS = 0.5
 STAY_SECONDS = 5.0
 """A visitor stays for some seconds, after which the browser has stored what it wants to keep."""
 VISITS = ("first visit", "second visit")
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-features=LocalNetworkAccessChecks",
-]
 
 PRESS_START = """
 new MutationObserver(() => {
@@ -198,9 +187,8 @@ onmessage = async ({data: [wheel, code]}) => {
 @contextmanager
 def browser(playwright: Playwright, profile: Path, workers: int) -> Iterator[Page]:
     """Opens a window in a browser of its own, in which Start is pressed wherever there is one."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
     context = playwright.chromium.launch_persistent_context(
-        profile, executable_path=executable, args=ARGUMENTS
+        profile, executable_path=find_chromium(), args=ARGUMENTS
     )
     try:
         context.add_init_script(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import shutil
 import socket
 import sys
 import threading
@@ -27,25 +26,13 @@ from playwright.sync_api import (
 from nitocris import DistributedExecution
 from tests.browser import parts
 from tests.browser.canary import Canary
+from tests.support.chromium import ARGUMENTS, find_chromium
 from tests.support.numpy_wheel import BUILDS, numpy_wheel
 
 START_TIMEOUT = 60_000
 """Milliseconds until a page is ready: 3 s on an idle machine, far more on a busy one."""
 
 VIEWPORT: ViewportSize = {"width": 400, "height": 800}
-
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Otherwise Chromium itself keeps pages from loopback, and our own walls would not be tested.
-    "--disable-features=LocalNetworkAccessChecks",
-]
-
 
 _BROWSERS = pytest.StashKey[list[str]]()
 
@@ -75,10 +62,7 @@ def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
 
 def launch_chromium(playwright: Playwright) -> Browser:
     """Starts the system's Chromium without a window."""
-    names = ("chromium", "chromium-browser", "google-chrome")  # as in scripts/ensure_browsers.sh
-    executable = next(filter(None, map(shutil.which, names)), None)
-    assert executable, "no Chromium: run scripts/ensure_browsers.sh"
-    return playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+    return playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
 
 
 @pytest.fixture(scope="module")
