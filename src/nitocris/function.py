@@ -11,10 +11,11 @@ import hashlib
 import io
 import pickle
 import sys
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle
 
@@ -30,6 +31,8 @@ IN_BAND_BYTES = 1024
 """Below this a buffer stays inside the pickle: its row in the table would cost more."""
 
 _USUAL = Rules()
+_NAMELESS = "<dynamic-code>"
+"""What cloudpickle puts in the place of a function's file, from 3.1.3 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,19 @@ def _encode(value: object) -> Shipment:
         return False
 
     body = io.BytesIO()
-    cloudpickle.CloudPickler(body, protocol=5, buffer_callback=keep_in_band).dump(value)
+    _Pickler(body, protocol=5, buffer_callback=keep_in_band).dump(value)
     pieces: list[Buffer] = shipment.pack([Part(body.getbuffer()), *parts])
     return Shipment(b"".join(pieces), tuple(blobs.values()))
+
+
+def _reduce_code(code: CodeType) -> tuple[Any, ...]:
+    make, arguments = cloudpickle.CloudPickler.dispatch_table[CodeType](code)
+    return make, tuple(code.co_filename if each == _NAMELESS else each for each in arguments)
+
+
+class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no types
+    """Lets functions know their files, without which remote tracebacks have no source lines."""
+
+    dispatch_table: ClassVar = ChainMap(
+        {CodeType: _reduce_code}, cloudpickle.CloudPickler.dispatch_table
+    )
