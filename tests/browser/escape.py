@@ -34,9 +34,10 @@ try { new WebTransport(HTTP.replace('http', 'https')); } catch {}
 try { new FontFace('x', `url(${HTTP})`).load().catch(() => {}); } catch {}
 const inner = URL.createObjectURL(
   new Blob([`fetch('${HTTP}', {mode: 'no-cors'})`], {type: 'text/javascript'}));
-try { new Worker(inner); } catch {}
 import(inner).catch(() => {});
+// Firefox at times never returns from this, so it comes after everything is told.
 postMessage('tried');
+try { new Worker(inner); } catch {}
 """
 
 
@@ -54,17 +55,20 @@ def is_control(heard: Sequence[bytes]) -> bool:
 
 
 def hostile_worker(canary: Canary) -> str:
-    """Returns the body of a function that starts a worker which still has everything.
+    """Returns the body of a function that starts workers which still have everything.
 
-    For the sandbox's frame: there, the policy alone has to hold it.
+    For the sandbox's frame: there, the policy alone has to hold them.  One that says that it has
+    tried is enough: Firefox at times never runs a worker that it started.
     """
     return f"""
         const source = `const HTTP = 'http://127.0.0.1:{canary.port}/';
             const WS = 'ws://127.0.0.1:{canary.port}/';` + {_HOSTILE_WORKER!r};
         const blob = new Blob([source], {{type: 'text/javascript'}});
-        return await new Promise(resolve => {{
-            new Worker(URL.createObjectURL(blob)).onmessage = ({{data}}) => resolve(data);
-        }});
+        const url = URL.createObjectURL(blob);
+        self.hostile = Array.from({{length: 5}}, () => new Worker(url));
+        return await Promise.any(self.hostile.map(worker => new Promise(resolve => {{
+            worker.onmessage = ({{data}}) => resolve(data);
+        }})));
     """
 
 
