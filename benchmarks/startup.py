@@ -17,6 +17,7 @@ changes least.
 from __future__ import annotations
 
 import argparse
+import gzip
 import logging
 import os
 import statistics
@@ -38,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from nitocris import DistributedExecution, WorkerLostError  # noqa: E402  # as in the next line
-from nitocris.environment import PAGE, runtime  # noqa: E402
+from nitocris.environment import PAGE, python_version, runtime  # noqa: E402
 from tests.support.chromium import ARGUMENTS, find_chromium  # noqa: E402
 from tests.support.numpy_wheel import numpy_wheel  # noqa: E402  # needs the path above
 
@@ -46,6 +47,7 @@ PATIENCE_SECONDS = 120
 BUSY_SECONDS = 0.5
 STAY_SECONDS = 5.0
 """A visitor stays for some seconds, after which the browser has stored what it wants to keep."""
+STANDARD_LIBRARY = "python_stdlib.zip"
 VISITS = ("first visit", "second visit")
 
 PRESS_START = """
@@ -106,6 +108,9 @@ class Bare:
         described = runtime()
         assert described is not None, "there is no Pyodide for this Python"
         self.folder = PAGE / "runtime" / described["version"]
+        # Ours has bytecode in it.
+        published = ROOT / "web" / "node_modules" / f"pyodide-{python_version()}"
+        self.library = gzip.compress((published / STANDARD_LIBRARY).read_bytes())
         self.wheel = numpy_wheel()
         self.times = Times()
         bare = self
@@ -144,8 +149,7 @@ class Bare:
         elif name.endswith(".whl"):
             body = self.wheel.read_bytes()
             headers["Cache-Control"] = "private, max-age=31536000, immutable"
-        elif (file := self.folder / f"{name}.gz").is_file():
-            body = file.read_bytes()
+        elif body := self.runtime_file(name):
             headers["Cache-Control"] = "public, max-age=31536000, immutable"
             headers["Content-Encoding"] = "gzip"
         else:
@@ -157,6 +161,13 @@ class Bare:
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         request.wfile.write(body)
+
+    def runtime_file(self, name: str) -> bytes:
+        """Returns a file of the release as it was published, gzipped; nothing if there is none."""
+        if name == STANDARD_LIBRARY:
+            return self.library
+        file = self.folder / f"{name}.gz"
+        return file.read_bytes() if file.is_file() else b""
 
     def page(self, case: Case) -> str:
         """Returns the address of the page that computes this case."""

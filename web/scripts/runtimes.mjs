@@ -1,16 +1,21 @@
 // Puts the three Pyodide releases into the page: every file gzipped once, with an index of the
-// sizes and hashes of the plain bytes. Done again only when a release in package.json changes.
+// sizes and hashes of the plain bytes. Done again only when a release in package.json or one of the
+// scripts changes.
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 const WEB = resolve(import.meta.dirname, '..');
 const OUTPUT = resolve(WEB, '../src/nitocris/_page/runtime');
 const INDEX = join(OUTPUT, 'index.json');
+const COMPILER = join(import.meta.dirname, 'stdlib.mjs');
+const SCRIPTS = [import.meta.filename, COMPILER];
 const PYTHONS = ['3.11', '3.12', '3.13'];
 const LOCK = 'pyodide-lock.json';
-const FILES = ['pyodide.js', 'pyodide.asm.js', 'pyodide.asm.wasm', 'python_stdlib.zip', LOCK];
+const LIBRARY = 'python_stdlib.zip';
+const FILES = ['pyodide.js', 'pyodide.asm.js', 'pyodide.asm.wasm', LIBRARY, LOCK];
 // The whole list, in which the coordinator finds packages; no device needs it: not in the index.
 const PACKAGES = 'packages.json';
 
@@ -23,14 +28,23 @@ const version = (python) =>
  * nothing is resolved in the browser, and each release wants its own versions in that file.
  */
 function read(python, name) {
+  if (name === LIBRARY) return compiledLibrary(python);
   const bytes = readFileSync(join(installed(python), name === PACKAGES ? LOCK : name));
   if (name !== LOCK) return bytes;
   const { info } = JSON.parse(bytes.toString());
   return Buffer.from(JSON.stringify({ info, packages: {} }));
 }
 
+/** Two releases do not run in one process. */
+function compiledLibrary(python) {
+  const options = { maxBuffer: 64 * 1024 * 1024 };
+  return execFileSync(process.execPath, [COMPILER, `${installed(python)}/`], options);
+}
+
 function isUpToDate() {
   if (!existsSync(INDEX)) return false;
+  const made = statSync(INDEX).mtimeMs;
+  if (SCRIPTS.some((script) => statSync(script).mtimeMs > made)) return false;
   const index = JSON.parse(readFileSync(INDEX, 'utf8'));
   return PYTHONS.every(
     (python) =>

@@ -25,6 +25,8 @@ const files = new Map<string, Arrival>();
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 const workers = new Map<number, Worker>();
 let source = '';
+/** Starts while nobody knows yet what it shall run. */
+let spare: Worker | undefined;
 
 addEventListener('message', (event) => {
   const port = event.ports[0];
@@ -39,6 +41,7 @@ function perform(message: ToFrame, tell: (message: FromFrame) => void) {
   switch (message.type) {
     case 'source':
       source = message.text;
+      spare = fresh();
       return;
     case 'keep':
       arrival(message.id).keep(message.bytes);
@@ -66,9 +69,8 @@ function spawn(
   { worker: id, recipe, start, port }: Extract<ToFrame, { type: 'spawn' }>,
   crashed: (details: string) => void,
 ) {
-  // Firefox and WebKit start no worker from a blob without a type.
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  const worker = new Worker(url);
+  const worker = spare ?? fresh();
+  spare = undefined;
   workers.set(id, worker);
   worker.onerror = (event) => crashed(`${event.message} (${event.lineno}:${event.colno})`);
   const send = (message: FrameToCompute, transfer: Transferable[] = []) =>
@@ -84,6 +86,11 @@ function spawn(
     (error: unknown) => crashed(String(error)),
   );
   packagesOf(recipe).then((packages) => send({ type: 'packages', packages }));
+}
+
+function fresh(): Worker {
+  // Firefox and WebKit start no worker from a blob without a type.
+  return new Worker(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
 }
 
 /** The files of a start by the names under which a compute worker knows them. */
