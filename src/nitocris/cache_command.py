@@ -1,4 +1,4 @@
-"""`nitocris cache list | fetch NAME… | clear`: what is kept of downloads, and a room without internet.
+"""`nitocris cache list | fetch NAME… | clear`: what is kept of downloads, for offline rooms.
 
 <the user's cache>/nitocris/wheels/<Pyodide release>/…   as downloads and index_wheels keep it
 <the user's cache>/nitocris/bytecode/…                   the same with compiled modules
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import platformdirs
+from packaging.utils import canonicalize_name
 
 from .errors import PackageError
+from .installed import Installed, version_here
+from .matching import match_installed
 from .packages import Places, folders_from_environment, resolve
 from .pip_resolver import Pip
 from .pyodide_lock import find_lock
@@ -96,13 +100,17 @@ def fetch(names: Sequence[str], folders: Sequence[Path] = ()) -> None:
     try:
         lock = find_lock((sys.version_info.major, sys.version_info.minor))
         places = Places(lock, [*folders, *folders_from_environment()], pip=Pip())
-        wheels = resolve(names, places)
+        wheels = {wheel.sha256: wheel for wheel in resolve(names, places)}
+        for match in match_installed([*_plain_and_here(names)], places):
+            # What a function is found to use comes in the version that is installed here.
+            if match.there is not None:
+                wheels |= {wheel.sha256: wheel for wheel in resolve([match.requirement], places)}
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
-    for wheel in wheels:
+    for wheel in wheels.values():
         print(f"{wheel.name:30} {wheel.version:12} {wheel.size / _MB:8.2f} MB   {wheel.source}")
-    size = sum(wheel.size for wheel in wheels) / _MB
+    size = sum(wheel.size for wheel in wheels.values()) / _MB
     print(f"{len(wheels)} packages, {size:.1f} MB, are here for Pyodide {lock.version}")
 
 
@@ -124,6 +132,13 @@ def clear() -> None:
 
 def _root() -> Path:
     return platformdirs.user_cache_path("nitocris")
+
+
+def _plain_and_here(names: Sequence[str]) -> Iterator[Installed]:
+    """Yields those names without version or extras that are installed on this machine."""
+    for name in names:
+        if re.fullmatch(r"[\w.-]+", name) and (version := version_here(name)):
+            yield Installed(canonicalize_name(name), version, name)
 
 
 def _named(path: Path) -> tuple[str, str]:

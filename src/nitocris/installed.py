@@ -50,6 +50,14 @@ def distributions_of(modules: Collection[str]) -> tuple[list[Installed], list[st
     return list(found.values()), without
 
 
+def version_here(name: str) -> str | None:
+    """Returns which version of a package is installed on this machine."""
+    try:
+        return metadata.version(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+
+
 def _used(module: str, names: list[str]) -> list[str]:
     """Returns those distributions of a shared name, such as `google`, whose modules are loaded."""
     if len(names) < 2:

@@ -9,7 +9,7 @@ What the index was found not to have is remembered, so that the same function as
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def match_modules(modules: Collection[str], places: Places) -> list[Match]:
         PackageError: A folder cannot be read, or the cache cannot be written.
     """
     installed, without = distributions_of(modules)
-    matches = [_match(each, places) for each in installed]
+    matches = match_installed(installed, places)
     for module in without:
         matches += [
             Match(locked.name, None, locked.version, module)
@@ -78,6 +78,11 @@ def match_modules(modules: Collection[str], places: Places) -> list[Match]:
             if module in locked.imports and not locked.name.endswith("-tests")
         ]
     return matches
+
+
+def match_installed(installed: Iterable[Installed], places: Places) -> list[Match]:
+    """Returns what browsers get for these, as `match_modules`."""
+    return [_match(each, places) for each in installed]
 
 
 def _match(installed: Installed, places: Places) -> Match:

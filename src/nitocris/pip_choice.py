@@ -6,6 +6,7 @@ are known to work together, and only if that is impossible without this preferen
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from packaging.version import Version
 from .errors import PackageError
 from .index_wheels import IndexWheels
 from .local_resolver import BUNDLED, Choice, extras_here, meets
-from .pip_resolver import Pip, PipError, is_candidate
+from .pip_resolver import NoPipError, Pip, PipError, is_candidate
 from .pyodide_lock import Lock, LockedPackage
 from .wheel_folders import FolderWheel, read_name
+
+_log = logging.getLogger("nitocris.packages")
 
 
 def choose_with_pip(
@@ -67,6 +70,7 @@ def choose_with_pip(
     own = {name: str(wheel.version) for name, wheel in given.items()}
     preferred = _preferred(lock, folders, asked) | own
     unknown = {name for name, each in extras.items() if each and extras_here(name) is None}
+    _log.info("asking the package index for %s", ", ".join(texts))
     failure: PipError | None = None
     with index.scratch() as scratch:
         for attempt, bounds in enumerate((preferred, own)):
@@ -172,6 +176,8 @@ def _choices(
 def _refusal(
     pip: Pip, failure: PipError, wanted: Sequence[Requirement], lock: Lock, known: PackageError
 ) -> PackageError:
+    if isinstance(failure, NoPipError):
+        return PackageError(f"{known}; {failure}")
     if failure.network:
         return PackageError(
             f"{known}; your package index cannot be reached either ({failure}): connect this "

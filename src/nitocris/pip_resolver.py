@@ -22,12 +22,11 @@ import threading
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from .errors import PackageError
+from .errors import ClosedError
 from .pip_runner import UNCHANGED
 from .pyodide_lock import Lock, LockedPackage
 
@@ -58,10 +57,19 @@ class PipError(Exception):
         self.network = any(each in said for each in _NO_NETWORK)
 
 
-class Pip:
-    """The owner's pip, one run at a time or several; `stop` ends them."""
+class NoPipError(PipError):
+    """There is no pip in this environment."""
 
-    def __init__(self) -> None:
+
+class Pip:
+    """The owner's pip, one run at a time or several; `stop` ends them.
+
+    Args:
+        python: The interpreter whose pip is asked, by default this one.
+    """
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self._python = python
         self._guard = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
@@ -91,8 +99,8 @@ class Pip:
             dependencies: Whether to look for what they need as well.
 
         Raises:
-            PackageError: There is no pip in this environment.
-            PipError: Nothing satisfies all of them, or pip failed otherwise.
+            ClosedError: `stop` was called.
+            PipError: Nothing satisfies all of them, there is no pip, or it failed otherwise.
         """
         stubs = _write_stubs(lock, folder / "stubs", extras or {}, without)
         wheels = folder / "wheels"
@@ -130,20 +138,13 @@ class Pip:
                 process.kill()
 
     def _run(self, arguments: Sequence[str], lock: Lock) -> None:
-        if not sys.executable or find_spec("pip") is None:
-            raise PackageError(
-                "pip is not installed here, and without it only packages of Pyodide, of folders "
-                "and of the cache can be had; install it ('uv pip install pip', or 'python -m "
-                "ensurepip'), or put wheels into a folder of wheels=[…]"
-            )
         runner = str(Path(__file__).with_name("pip_runner.py"))
         markers = {key: text for key, text in lock.markers().items() if key != "extra"}
         with self._guard:
-            if self._stopped:
-                raise PipError("stopped")
+            self._check_stopped()
             # -P: what lies beside the script is no place to import from.
             process = subprocess.Popen(  # noqa: S603  # this interpreter, and no shell
-                [sys.executable, "-P", runner, json.dumps(markers), *arguments],
+                [self._python, "-P", runner, json.dumps(markers), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -165,11 +166,22 @@ class Pip:
             process.wait()
             with self._guard:
                 self._running.discard(process)
+        self._check_stopped()
         _log.debug("pip %s: %s", " ".join(arguments), said)
+        if "No module named 'pip'" in said:
+            raise NoPipError(
+                "pip is not installed here, and without it only packages of Pyodide, of folders "
+                "and of the cache can be had; install it ('uv pip install pip', or 'python -m "
+                "ensurepip'), or put wheels into a folder of wheels=[…]"
+            )
         if UNCHANGED in said:
             _log.warning("this pip is not known: %s", said.partition("\n")[0])
         if process.returncode != 0:
             raise PipError(said)
+
+    def _check_stopped(self) -> None:
+        if self._stopped:
+            raise ClosedError("the execution was closed meanwhile")
 
 
 def _words(said: str) -> str:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from .errors import PackageError
+from .installed import version_here
 from .matching import Match, match_modules
 from .packages import Places, Wheel, resolve
 
@@ -105,11 +105,3 @@ def _name(wanted: str | os.PathLike[str]) -> str:
         return canonicalize_name(Requirement(os.fspath(wanted)).name)
     except InvalidRequirement:
         return str(wanted)
-
-
-def version_here(name: str) -> str | None:
-    """Returns which version of a package is installed on this machine."""
-    try:
-        return metadata.version(name)
-    except (metadata.PackageNotFoundError, ValueError):
-        return None

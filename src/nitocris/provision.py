@@ -20,7 +20,7 @@ from pathlib import Path
 
 from .bytecode import compiled_wheel
 from .environment import Environment, runtime
-from .errors import PackageError
+from .errors import ClosedError, PackageError
 from .matching import Match
 from .packages import Places, Wheel, folders_from_environment, resolve
 from .pip_resolver import Pip
@@ -148,6 +148,8 @@ class Provision:
             except PackageError as error:
                 # Browsers stay without chunks until a map comes that they can compute.
                 warn(f"browsers cannot take part in this map: {error}")
+                return
+            except ClosedError:
                 return
             self._settled |= modules
             self._current = asyncio.get_running_loop().create_future()
