@@ -1,4 +1,4 @@
-"""The command line: `nitocris worker URL`."""
+"""The command line: `nitocris worker URL`, `nitocris cache list | fetch | clear`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from . import cache_command
 from .errors import NitocrisError
 from .local_worker import URL_VARIABLE
 from .worker.native import NativeWorker
@@ -40,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="how many items to compute at once (default: the number of cores, %(default)s)",
     )
     worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
-    return _worker(parser.parse_args(arguments))
+    cache_command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    return cache_command.run(options) if options.command == "cache" else _worker(options)
 
 
 def _worker(options: argparse.Namespace) -> int:

@@ -39,6 +39,15 @@ def wheel_cache(lock: Lock) -> Path:
     return platformdirs.user_cache_path("nitocris") / "wheels" / lock.version
 
 
+def release_file(cache: Path, locked: LockedPackage) -> Path:
+    """Returns where a package's file is kept."""
+    return cache / Path(urlsplit(locked.filename).path).name
+
+
+class UnreachableError(PackageError):
+    """A file of the release cannot be fetched from where the release has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Downloads:
     """The files of one release, and the folder that keeps them."""
@@ -51,14 +60,18 @@ class Downloads:
         """Returns a package's file, present and checked.
 
         Raises:
-            PackageError: It cannot be fetched, is another file than the lock says, or cannot be
-                kept.
+            UnreachableError: It cannot be fetched.
+            PackageError: It is another file than the lock says, or cannot be kept.
         """
         url = urljoin(self.lock.base_url, locked.filename)
-        path = self.cache / Path(urlsplit(url).path).name
+        path = release_file(self.cache, locked)
         if not self._is_cached(path, locked):
-            self._store(path, self._fetched(url, locked))
+            store(path, self._fetched(url, locked))
         return path
+
+    def has(self, locked: LockedPackage) -> bool:
+        """Whether a package's file is in the cache, and whole."""
+        return self._is_cached(release_file(self.cache, locked), locked)
 
     def _is_cached(self, path: Path, locked: LockedPackage) -> bool:
         try:
@@ -77,7 +90,7 @@ class Downloads:
         try:
             content = self.fetch(url, MAX_FILE_BYTES)
         except OSError as error:
-            raise PackageError(
+            raise UnreachableError(
                 f"the package {locked.name!r} is neither in a folder of wheels=[…] nor in the "
                 f"cache {self.cache}, and {url} cannot be fetched ({error}); connect this machine "
                 "to the internet once, or put the file into one of these folders"
@@ -90,23 +103,29 @@ class Downloads:
             )
         return content
 
-    def _store(self, path: Path, content: bytes) -> None:
-        try:
-            self.cache.mkdir(parents=True, exist_ok=True)
-            # Two coordinators may fetch the same wheel at once: each writes a file of its own.
-            with tempfile.NamedTemporaryFile(dir=self.cache, delete=False) as file:
-                try:
-                    file.write(content)
-                    file.close()
-                    os.replace(file.name, path)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise PackageError(
-                f"the cache {self.cache} cannot be written ({error.strerror}); make it writable, "
-                "or give the wheels in a folder of wheels=[…]"
-            ) from error
+
+def store(path: Path, content: bytes) -> None:
+    """Writes a file of the cache, all of it or nothing.
+
+    Raises:
+        PackageError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Two coordinators may fetch the same wheel at once: each writes a file of its own.
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            try:
+                file.write(content)
+                file.close()
+                os.replace(file.name, path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise PackageError(
+            f"the cache {path.parent} cannot be written ({error.strerror}); make it writable and "
+            "make room, or give the wheels in a folder of wheels=[…]"
+        ) from error
 
 
 def download(url: str, limit: int, silence: float = SILENCE, deadline: float = DEADLINE) -> bytes:

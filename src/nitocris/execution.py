@@ -54,7 +54,8 @@ class DistributedExecution(Executor):
     between.  It is an executor as of `concurrent.futures`, except that `map` returns a list.
 
     Args:
-        packages: What the workers need besides the standard library, such as `["numpy"]`.
+        packages: What browsers need besides the standard library, as for pip: `["numpy>=2"]`,
+            `["./mywheel.whl"]`.
         timeout_in_seconds: After so long without any result from a chunk, it is given to another
             worker.
         chunk_size: Items per chunk; by default learnt from each worker's speed.
@@ -86,7 +87,7 @@ class DistributedExecution(Executor):
 
     def __init__(
         self,
-        packages: Sequence[str] = (),
+        packages: Sequence[str | os.PathLike[str]] = (),
         timeout_in_seconds: float = DEFAULT_TIMEOUT,
         chunk_size: int | None = None,
         *,

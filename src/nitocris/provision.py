@@ -1,7 +1,7 @@
 """What the devices of one execution need, as it grows from map to map.
 
     packages=[...] ------------------> resolve --> Environment --> Coordinator: set_environment
-    modules that a function uses ----> resolve --> a larger one --> ...
+    modules that a function uses ----> match, resolve --> a larger one --> ...
 
 Packages that the owner names must be had; for those that were found by looking at the function,
 native workers may do without, so a failure only keeps browsers at what they have.
@@ -15,33 +15,47 @@ import logging
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 from .bytecode import compiled_wheel
 from .environment import Environment, runtime
-from .errors import PackageError
-from .packages import Wheel, folders_from_environment, resolve
+from .errors import ClosedError, PackageError
+from .matching import Match
+from .packages import Places, Wheel, folders_from_environment, resolve
+from .pip_resolver import Pip
 from .pyodide_lock import Lock, find_lock
 
 logger = logging.getLogger("nitocris.provision")
 
 
-def prepare(title: str, folders: Sequence[Path], names: Sequence[str]) -> Environment:
+def find_places(folders: Sequence[Path], pip: Pip) -> Places | None:
+    """Returns where this execution's packages are looked for, or None without browsers.
+
+    Args:
+        folders: Where to look for wheels first.
+        pip: Asks the owner's package index.
+    """
+    lock = bundled_lock()
+    if lock is None:
+        return None
+    return Places(lock, [*folders, *folders_from_environment()], pip=pip)
+
+
+def prepare(title: str, places: Places | None, names: Sequence[str | PathLike[str]]) -> Environment:
     """Gets the wheels of these packages, and describes the environment that they make; blocks.
 
     Args:
         title: What volunteers see.
-        folders: Where to look for wheels first.
-        names: Packages, with versions if need be.
+        places: Where to look for wheels.
+        names: Packages, as `packages.resolve` takes them.
 
     Raises:
         PackageError: One of them cannot be had.
     """
-    lock = bundled_lock()
-    if lock is None or not names:
+    if places is None or not names:
         return Environment(title)
-    every = [*folders, *folders_from_environment()]
-    return Environment(title, [_quick(wheel) for wheel in resolve(names, lock=lock, folders=every)])
+    return Environment(title, [_quick(wheel) for wheel in resolve(names, places)])
 
 
 def _quick(wheel: Wheel) -> Wheel:
@@ -68,24 +82,27 @@ class Provision:
 
     Args:
         packages: What the owner named.
-        lock: What there is for browsers, if they can take part.
+        match: Finds what browsers get for modules, in a thread; None if browsers cannot take part.
         prepare: Makes the environment of some packages; runs in a thread.
         announce: Called with the environment's hash, or None while it is unknown.
     """
 
     def __init__(
         self,
-        packages: Sequence[str],
-        lock: Lock | None,
-        prepare: Callable[[Sequence[str]], Environment],
+        packages: Sequence[str | PathLike[str]],
+        match: Callable[[Collection[str]], Sequence[Match]] | None,
+        prepare: Callable[[Sequence[str | PathLike[str]]], Environment],
         announce: Callable[[str | None], None],
     ) -> None:
-        self._names = tuple(packages)
-        self._lock = lock
+        self._named = tuple(packages)
+        self._match = match
         self._prepare = prepare
         self._announce = announce
+        self._found: dict[str, Match] = {}
+        self._settled: set[str] = set()
+        self._told: set[str] = set()
         self._turn = asyncio.Lock()
-        self._current: asyncio.Future[Environment] = asyncio.ensure_future(self._grow(self._names))
+        self._current: asyncio.Future[Environment] = asyncio.ensure_future(self._grow(self._named))
         self._growing: set[asyncio.Task[None]] = set()
         # Who needs the packages asks for them and gets the error; until then it is no news.
         self._current.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -99,50 +116,74 @@ class Provision:
         return await asyncio.shield(self._current)
 
     def add_modules(self, modules: Collection[str], warn: Callable[[str], None]) -> None:
-        """Adds the packages that bring these modules, as far as Pyodide has them.
+        """Adds the packages that bring these modules, at the version that is installed here.
 
         Until they are there, browsers are lent nothing; if they cannot be had, until another map
         needs no more than what is there.
 
         Args:
             modules: Top-level names of modules.
-            warn: Called with a sentence when they cannot be had.
+            warn: Called with a sentence when they cannot be had, or differ.
         """
-        if self._lock is None:
+        if self._match is None:
             return
-        missing = _bringing(self._lock, modules) - set(self._names)
-        if missing:
+        new = {*modules} - self._settled
+        if new:
             self._announce(None)
-        task = asyncio.ensure_future(self._add(sorted(missing), warn))
+        task = asyncio.ensure_future(self._add(self._match, new, warn))
         self._growing.add(task)
         task.add_done_callback(self._growing.discard)
 
-    async def _add(self, missing: Sequence[str], warn: Callable[[str], None]) -> None:
+    async def _add(
+        self,
+        match: Callable[[Collection[str]], Sequence[Match]],
+        modules: set[str],
+        warn: Callable[[str], None],
+    ) -> None:
         async with self._turn:
             await asyncio.shield(self._current)
-            names = tuple(dict.fromkeys((*self._names, *missing)))
-            if names == self._names:
-                self._announce((await self.ready()).sha256)
-                return
             try:
-                grown = await self._grow(names)
+                matches = await asyncio.to_thread(match, modules) if modules else []
+                grown = await self._grown(matches, warn)
             except PackageError as error:
                 # Browsers stay without chunks until a map comes that they can compute.
                 warn(f"browsers cannot take part in this map: {error}")
                 return
-            self._names = names
+            except ClosedError:
+                return
+            self._settled |= modules
             self._current = asyncio.get_running_loop().create_future()
             self._current.set_result(grown)
 
-    async def _grow(self, names: Sequence[str]) -> Environment:
+    async def _grown(self, matches: Sequence[Match], warn: Callable[[str], None]) -> Environment:
+        """Returns an environment with these packages besides, the same if they are there."""
+        if lacking := [each.difference for each in matches if each.problem]:
+            raise PackageError("; ".join(lacking))
+        found = self._found | {each.name: each for each in matches}
+        if found == self._found:
+            environment = await self.ready()
+            self._announce(environment.sha256)
+            return environment
+        try:
+            names = [each.requirement for each in found.values()]
+            environment = await self._grow((*self._named, *names))
+        except PackageError as error:
+            # Versions that are installed together here may be impossible together there.
+            logger.info("without the versions that are installed here: %s", error)
+            environment = await self._grow((*self._named, *found))
+            versions = {wheel.name: wheel.version for wheel in environment.wheels}
+            found = {
+                name: replace(each, there=versions.get(name, each.there))
+                for name, each in found.items()
+            }
+        self._found = found
+        for each in found.values():
+            if each.difference and each.difference not in self._told:
+                self._told.add(each.difference)
+                warn(each.difference)
+        return environment
+
+    async def _grow(self, names: Sequence[str | PathLike[str]]) -> Environment:
         environment = await asyncio.to_thread(self._prepare, names)
         self._announce(environment.sha256)
         return environment
-
-
-def _bringing(lock: Lock, modules: Collection[str]) -> set[str]:
-    return {
-        package.name
-        for package in lock.packages.values()
-        if any(module in package.imports for module in modules)
-    }

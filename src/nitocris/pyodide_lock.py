@@ -77,6 +77,29 @@ class Lock:
         major, minor = self.python.split(".")[:2]
         return int(major), int(minor)
 
+    @property
+    def tags(self) -> str:
+        """The tags of wheels that workers can use, in words."""
+        exactly = f"cp{self.minor[0]}{self.minor[1]}"
+        return " or ".join(("py3-none-any", *(f"{exactly}-{exactly}-{p}" for p in self.platforms)))
+
+    def markers(self) -> dict[str, str]:
+        """Returns what PEP 508 markers see on a worker in a browser, with no extra asked for."""
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": self.python,
+            "os_name": "posix",
+            "platform_machine": "wasm32",
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Emscripten",
+            "platform_version": "",
+            "python_full_version": self.python,
+            "python_version": "{}.{}".format(*self.minor),
+            "sys_platform": "emscripten",
+            "extra": "",
+        }
+
     def suggestions(self, name: str, more: tuple[str, ...] = ()) -> list[str]:
         """Returns names that somebody who wrote `name` may have meant, the best first.
 

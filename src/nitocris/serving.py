@@ -6,6 +6,7 @@ thread, process or port behind.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from .coordinator import Coordinator
 from .errors import PortInUseError
 from .job import Job
 from .local_worker import LocalWorker, local_url
+from .matching import match_modules
+from .pip_resolver import Pip
 from .progress import say
-from .provision import Provision, bundled_lock, prepare
+from .provision import Provision, find_places, prepare
 from .server import Server
 
 
@@ -29,7 +32,7 @@ class Options:
 
     title: str
     description: str | None
-    packages: tuple[str, ...]
+    packages: tuple[str | os.PathLike[str], ...]
     wheels: tuple[Path, ...]
     host: str
     server_port: int | None
@@ -57,6 +60,7 @@ class Serving:
         self._stopped = False
         self._packages_ready = False
         self._worker: LocalWorker | None = None
+        self._pip = Pip()
         self.loop = LoopThread("nitocris")
         try:
             access = self.loop.run(self._open())
@@ -84,7 +88,7 @@ class Serving:
             self._packages_ready = True
 
     def add_modules(self, modules: Collection[str], warn: Callable[[str], None]) -> None:
-        """Has browsers get the packages that bring these modules, if Pyodide has them."""
+        """Has browsers get the packages that bring these modules, as they are installed here."""
         self.loop.call(self._provision.add_modules, modules, warn)
 
     def stop(self) -> None:
@@ -97,6 +101,7 @@ class Serving:
             if self._stopped:
                 return
             self._stopped = True
+        self._pip.stop()
         try:
             if self._worker:
                 self._worker.end()
@@ -110,10 +115,11 @@ class Serving:
 
     async def _open(self) -> links.Access:
         self.coordinator = Coordinator(self._tell)
+        places = find_places(self._options.wheels, self._pip)
         self._provision = Provision(
             self._options.packages,
-            bundled_lock(),
-            partial(prepare, self._options.title, self._options.wheels),
+            None if places is None else partial(match_modules, places=places),
+            partial(prepare, self._options.title, places),
             self.coordinator.set_environment,
         )
         owner = links.this_owner()

@@ -55,27 +55,44 @@ def scan(
     Raises:
         PackageError: A folder is none, or cannot be read.
     """
-    found: dict[str, list[FolderWheel]] = {}
+    paths: list[Path] = []
     for folder in folders:
         try:
-            paths = sorted(path for path in folder.iterdir() if path.suffix == ".whl")
+            paths += sorted(path for path in folder.iterdir() if path.suffix == ".whl")
         except OSError as error:
             raise PackageError(
                 f"the folder for wheels {str(folder)!r} cannot be read ({error.strerror}); "
                 "give folders that hold .whl files in wheels= or NITOCRIS_WHEELS"
             ) from error
-        for path in paths:
-            try:
-                name, version, build, tags = parse_wheel_filename(path.name)
-            except InvalidWheelFilename:
-                continue  # Half a download, or somebody's notes: no wheel by the standard.
-            fitting = [tag for tag in tags if _fits(tag, python)]
-            exact = any(tag.platform in ("any", *platforms) for tag in fitting)
-            wheel = FolderWheel(name, version, build, path, bool(fitting), exact)
-            found.setdefault(name, []).append(wheel)
+    return sort(paths, python, platforms)
+
+
+def sort(
+    paths: Iterable[Path], python: tuple[int, int], platforms: Sequence[str]
+) -> dict[str, list[FolderWheel]]:
+    """Returns these wheels by normalised name, as `scan` does; what is no wheel is left out."""
+    found: dict[str, list[FolderWheel]] = {}
+    for path in paths:
+        try:
+            wheel = read_name(path, python, platforms)
+        except InvalidWheelFilename:
+            continue  # Half a download, or somebody's notes: no wheel by the standard.
+        found.setdefault(wheel.name, []).append(wheel)
     for wheels in found.values():
         wheels.sort(key=lambda each: (each.version, each.exact, each.build), reverse=True)
     return found
+
+
+def read_name(path: Path, python: tuple[int, int], platforms: Sequence[str]) -> FolderWheel:
+    """Returns what the name of a wheel's file says.
+
+    Raises:
+        InvalidWheelFilename: It is not named as the standard wants.
+    """
+    name, version, build, tags = parse_wheel_filename(path.name)
+    fitting = [tag for tag in tags if _fits(tag, python)]
+    exact = any(tag.platform in ("any", *platforms) for tag in fitting)
+    return FolderWheel(name, version, build, path, bool(fitting), exact)
 
 
 def _fits(tag: Tag, python: tuple[int, int]) -> bool:

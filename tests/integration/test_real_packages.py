@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from nitocris.packages import resolve
+from nitocris.packages import Places, resolve
 from nitocris.pyodide_lock import find_lock
 from tests.support.numpy_wheel import BUILDS, numpy_wheel
 
@@ -34,7 +34,7 @@ def test_numpy_from_a_folder(python: tuple[int, int], tmp_path: Path) -> None:
     wheel = numpy_wheel(python)
     shutil.copy(wheel, tmp_path)
 
-    (found,) = resolve(["numpy>=2"], lock=find_lock(python), folders=[tmp_path])
+    (found,) = resolve(["numpy>=2"], Places(find_lock(python), [tmp_path]))
 
     assert found.filename == wheel.name
     assert found.sha256 == hashlib.sha256(wheel.read_bytes()).hexdigest()

@@ -23,6 +23,7 @@ def write_wheel(
     tag: str = "py3-none-any",
     requires: Sequence[str] = (),
     requires_python: str = "",
+    extras: Sequence[str] = (),
 ) -> Path:
     """Writes a wheel with one empty module, and returns its path."""
     escaped = name.replace("-", "_")
@@ -31,9 +32,11 @@ def write_wheel(
     if requires_python:
         metadata.append(f"Requires-Python: {requires_python}")
     metadata.extend(f"Requires-Dist: {each}" for each in requires)
+    metadata.extend(f"Provides-Extra: {each}" for each in extras)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{escaped}.py", "")
         archive.writestr(f"{escaped}-{version}.dist-info/METADATA", "\n".join([*metadata, "", ""]))
+        archive.writestr(f"{escaped}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\n")
     return path
 
 
@@ -103,6 +106,8 @@ def served(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[str]]]:
                 self.send_error(404)
                 return
             self.send_response(200)
+            if self.path.endswith("/"):  # a page of a package index
+                self.send_header("Content-Type", "text/html")
             # The server breaks off early when tests ask for the file named "cut".
             self.send_header("Content-Length", str(len(content) + self.path.endswith("/cut")))
             self.end_headers()

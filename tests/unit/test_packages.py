@@ -7,17 +7,24 @@ import hashlib
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nitocris.downloads import download, wheel_cache
 from nitocris.errors import PackageError
-from nitocris.packages import Wheel, folders_from_environment, resolve
+from nitocris.packages import Places, Wheel, folders_from_environment
+from nitocris.packages import resolve as resolve_in
 from nitocris.pyodide_lock import Lock, find_lock, read_lock
 from tests.support.wheels import Release, served, write_wheel
+
+
+def resolve(packages: Sequence[str], **places: Any) -> list[Wheel]:
+    """Resolves in these places, without a package index."""
+    return resolve_in(packages, Places(**places))
 
 
 def no_fetch(url: str, _limit: int) -> bytes:
@@ -460,10 +467,13 @@ class TestErrors:
         [
             ("num py", "is no name of a package"),
             ("", "is no name of a package"),
-            ("./tiny-1.0-py3-none-any.whl", "is no name of a package"),
+            ("./tiny-1.0-py3-none-any.whl", "is not there"),
+            ("./tiny.whl", "is no wheel"),
             (3, "is no name of a package"),
-            ("tiny @ https://cdn.invalid/tiny.whl", "cannot be given by address"),
-            ("dask[array]", "extras are not looked up"),
+            ("tiny @ https://cdn.invalid/tiny.whl", "is no wheel"),
+            ("tiny @ https://cdn.invalid/tiny-1.0-py3-none-any.whl", "no network"),
+            ("other @ https://cdn.invalid/tiny-1.0.tar.gz", "is a source archive"),
+            ("./tiny-1.0.tar.gz", "is a source archive"),
         ],
     )
     def test_no_name(self, offline: Callable[..., list[Wheel]], written: object, said: str) -> None:

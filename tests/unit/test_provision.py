@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
 
 import pytest
 
 from nitocris.environment import Environment
 from nitocris.errors import PackageError
+from nitocris.matching import Match
 from nitocris.provision import Provision
-from nitocris.pyodide_lock import Lock, LockedPackage
 
-LOCK = Lock(
-    "0.27.8",
-    "3.12.7",
-    {
-        name: LockedPackage(name, "1.0", f"{name}.whl", "0" * 64, imports=(module,))
-        for name, module in [("numpy", "numpy"), ("scikit-learn", "sklearn"), ("broken", "broken")]
-    },
-)
+MATCHES = {
+    "numpy": Match("numpy", "2.5", "2.0", "numpy"),
+    "sklearn": Match("scikit-learn", "1.6", "1.6", "sklearn"),
+    "broken": Match("broken", "1.0", "1.0", "broken"),
+    "torch": Match("torch", "2.0", None, "torch", "no wheel of it is pure Python"),
+    "picky": Match("picky", "1.0", "1.0", "picky"),
+}
 
 
 class Bench:
@@ -28,13 +28,20 @@ class Bench:
     def __init__(self, *packages: str) -> None:
         self.announced: list[str | None] = []
         self.warnings: list[str] = []
-        self.provision = Provision(packages, LOCK, self.prepare, self.announced.append)
+        self.provision = Provision(packages, self.match, self.prepare, self.announced.append)
 
     @staticmethod
-    def prepare(names: Sequence[str]) -> Environment:
-        if "broken" in names:
+    def match(modules: Collection[str]) -> list[Match]:
+        return [MATCHES[module] for module in sorted(modules) if module in MATCHES]
+
+    @staticmethod
+    def prepare(names: Sequence[str | os.PathLike[str]]) -> Environment:
+        title = " ".join(map(str, names))
+        if "broken" in title:
             raise PackageError("broken cannot be had")
-        return Environment(" ".join(names))
+        if "picky==" in title:
+            raise PackageError("picky cannot be had in this version")
+        return Environment(title)
 
     def hash_of(self, *names: str) -> str:
         return self.prepare(names).sha256
@@ -68,8 +75,8 @@ async def test_modules_bring_their_packages() -> None:
 
     await bench.needs("sklearn", "json", "mine")
 
-    assert bench.announced[1:] == [None, bench.hash_of("scikit-learn")]
-    assert (await bench.provision.ready()).title == "scikit-learn"
+    assert bench.announced[1:] == [None, bench.hash_of("scikit-learn==1.6")]
+    assert (await bench.provision.ready()).title == "scikit-learn==1.6"
 
 
 async def test_what_is_there_already_changes_nothing() -> None:
@@ -80,7 +87,44 @@ async def test_what_is_there_already_changes_nothing() -> None:
 
     await bench.needs("numpy")
 
-    assert set(bench.announced[before:]) == {bench.hash_of("numpy")}
+    assert set(bench.announced[before:]) == {bench.hash_of("numpy==2.0")}
+
+
+async def test_differences_are_stated_once() -> None:
+    """The owner reads which version browsers have instead, in one line and one time."""
+    bench = Bench()
+
+    for modules in (["numpy"], ["numpy", "sklearn"], ["numpy"]):
+        await bench.needs(*modules)
+
+    assert bench.warnings == ["numpy 2.5 is installed here, browsers get 2.0"]
+
+
+async def test_module_without_a_build_is_named_and_keeps_browsers_out() -> None:
+    """Native workers can still compute the map; the next one has browsers back."""
+    bench = Bench()
+    await bench.needs("sklearn")
+
+    await bench.needs("torch", "sklearn")
+    held = bench.announced[-1]
+    await bench.needs("sklearn")
+
+    assert held is None
+    assert bench.warnings == [
+        "browsers cannot take part in this map: browsers cannot have torch (no wheel of it is pure "
+        "Python); native workers that have it can compute this"
+    ]
+    assert bench.announced[-1] == bench.hash_of("scikit-learn==1.6")
+
+
+async def test_versions_that_are_impossible_together_are_left_open() -> None:
+    """What is installed here may not go together there; any version is better than none."""
+    bench = Bench()
+
+    await bench.needs("picky")
+
+    assert (await bench.provision.ready()).title == "picky"
+    assert bench.warnings == []
 
 
 async def test_browsers_sit_out_a_map_whose_packages_cannot_be_had() -> None:
