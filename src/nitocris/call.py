@@ -95,6 +95,7 @@ class Call:
             None to have them pickled.
         examine: Whether to look at the function and the first items for packages they need.
         progress: Whether to show how far it is.
+        check: Whether to look at it before others compute.
     """
 
     function: Callable[..., Any]
@@ -109,6 +110,7 @@ class Call:
     classes: tuple[type, ...] | None
     examine: bool
     progress: bool
+    check: bool = False
 
     @property
     def rules(self) -> Rules:

@@ -277,10 +277,10 @@ class Coordinator:
         registry = self._maps[map_number].registry
         try:
             if len(payload) < LARGE_RESULT_BYTES:
-                values, failures = _decode_result(payload, message, registry)
+                values, failures = decode_result(payload, message, registry)
             else:
                 values, failures = await asyncio.to_thread(
-                    _decode_result, payload, message, registry
+                    decode_result, payload, message, registry
                 )
         except DecodeError as error:
             self._handle(ev.ResultRejected(number, message.lease, str(error)))
@@ -388,9 +388,14 @@ class Coordinator:
         return [worker.device for worker in self._workers.values() if worker.is_browser]
 
 
-def _decode_result(
+def decode_result(
     payload: memoryview, message: protocol.Result, registry: codec.Registry | None
 ) -> tuple[list[object], dict[int, ev.Failure]]:
+    """Returns the values of a result and what was raised instead, by their place in it.
+
+    Raises:
+        DecodeError: It makes no sense.
+    """
     decoded = codec.decode(payload, registry)
     if not (isinstance(decoded, tuple) and len(decoded) == 2):
         raise DecodeError("a result must be a pair of values and failures")

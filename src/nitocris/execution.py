@@ -25,10 +25,14 @@ from .call import (
     in_step,
     starred,
 )
+from .check import Check
 from .errors import ConfigurationError
 from .futures import RemoteFuture
 from .lifetime import Lifetime
 from .mapping import run_map
+from .pip_resolver import Pip
+from .preflight import check
+from .provision import find_places
 from .server import DEFAULT_MAX_DEVICES
 from .serving import Options, Serving
 from .stream import Stream
@@ -74,6 +78,9 @@ class DistributedExecution(Executor):
         local_workers: Native workers on this machine, as child processes.
         wheels: Folders with wheels, looked into before any download.
         progress: Whether to print the link and a progress bar.
+        check: Whether to look at each new function before others compute it: `d.check` says at
+            what. The first item is computed on this machine as well, and if that fails, the map
+            does. By default where the link is printed and there are no local workers.
         results: `"safe"`: results come back as plain data, never as pickles. `"pickle"`: results
             may be anything, and whoever has the worker link can run code on this machine; there
             is no link for volunteers then.
@@ -102,6 +109,7 @@ class DistributedExecution(Executor):
         local_workers: int = 0,
         wheels: Sequence[str | os.PathLike[str]] = (),
         progress: bool = True,
+        check: bool | None = None,
         results: Literal["safe", "pickle"] = "safe",
         title: str | None = None,
         description: str | None = None,
@@ -120,6 +128,7 @@ class DistributedExecution(Executor):
             retry_on=retry_on,
         )
         self._progress = progress
+        self._check = progress and not local_workers if check is None else check
         self._options = Options(
             title=Path(links.this_owner()).name
             if title is None
@@ -310,6 +319,39 @@ class DistributedExecution(Executor):
         call = self._call({"chunk_size": 1, "errors": "return"}, function)
         return self._lifetime.futures().submit(call, args, kwargs, self)
 
+    def check(
+        self, function: Callable[..., Any], /, *arguments: Any, **options: Unpack[MapOptions]
+    ) -> Check:
+        """Looks at a function before anybody else computes it; shares nothing.
+
+        The item is computed in a fresh process on this machine, which knows no more than a worker
+        elsewhere, some times if it takes little time.
+
+        Args:
+            function: As for `map`.
+            *arguments: Those of one item, such as the first one; without them nothing is computed.
+            **options: As for `map`; `timeout` is for the dry run.
+
+        Returns:
+            The packages with their versions here and there, own modules, what the function takes
+            along, and from the item its time, its bytes and whether sharing is worth it.
+
+        Raises:
+            NotSendableError, ConfigurationError: As of `map`.
+            TimeoutError: The item took longer than `timeout`.
+        """
+        check_function("check", function)
+        pip = Pip()
+        try:
+            return check(
+                self._call(options, function),
+                [arguments] if arguments else [],
+                self._options.packages,
+                find_places(self._options.wheels, pip),
+            )
+        finally:
+            pip.stop()
+
     def register(self, *classes: type) -> None:
         """Lets results contain instances of these dataclasses, Enums and namedtuples.
 
@@ -367,6 +409,7 @@ class DistributedExecution(Executor):
             classes=None if self._options.pickled_results else self._classes,
             examine=not self._options.packages,
             progress=self._progress,
+            check=self._check and not self._options.pickled_results,
         ).with_options(options)
 
     def _map(self, call: Call) -> list[Any]:

@@ -10,12 +10,15 @@ the workers keep up; Ctrl-C arrives here as well.
 from __future__ import annotations
 
 import queue
+from contextlib import closing
+from functools import partial
 from typing import Any, assert_never
 
 from . import events as ev
 from .call import Call
 from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
+from .preflight import Preflight
 from .progress import Progress
 from .serving import Serving
 from .supply import Input, cancel_map, encode, start_map
@@ -37,18 +40,30 @@ def run_map(serving: Serving, call: Call) -> list[Any]:
         Exception: Whatever the owner's iterables raise.
     """
     inbox: queue.SimpleQueue[ToOwner] = queue.SimpleQueue()
-    number = start_map(serving, call, encode(call), inbox.put)
+    encoded = encode(call)
+    number = start_map(serving, call, encoded, inbox.put)
     try:
         with Progress(call.total, wanted=call.progress) as bar:
-            items = Input(serving, number, call, lambda text: bar.say(f"Nitocris: {text}"))
-            watch = Watch(bar.say, serving, call, bar.show_workers)
-            return _results(call, items, inbox, watch, bar)
+
+            def fail(failed: ev.Failed) -> None:
+                inbox.put(ev.Fail(number, 0, failed))
+
+            with closing(Preflight(serving, call, encoded, bar.say, fail)) as preflight:
+                warn = partial(_warn, bar)
+                items = Input(serving, number, call, warn, preflight.begin)
+                watch = Watch(bar.say, serving, call, bar.show_workers)
+                return _results(call, items, inbox, watch, bar, preflight)
     finally:
         cancel_map(serving, number)
 
 
 def _results(
-    call: Call, items: Input, inbox: queue.SimpleQueue[ToOwner], watch: Watch, bar: Progress
+    call: Call,
+    items: Input,
+    inbox: queue.SimpleQueue[ToOwner],
+    watch: Watch,
+    bar: Progress,
+    preflight: Preflight,
 ) -> list[Any]:
     """Answers what the scheduler asks of the owner until the map is over."""
     deliveries = Deliveries(call)
@@ -58,6 +73,7 @@ def _results(
             case ev.Demand():
                 items.demand(note.count)
             case ev.Deliver():
+                preflight.surpass()
                 deliveries.add(note)
                 watch.done += len(note.values)
                 bar.advance(len(note.values))
@@ -69,3 +85,7 @@ def _results(
                 assert_never(note)
         items.answer(handed_over=watch.done)
         watch.look()
+
+
+def _warn(bar: Progress, text: str) -> None:
+    bar.say(f"Nitocris: {text}")

@@ -52,6 +52,9 @@ class Serving:
         coordinator: Lives on the loop.
         url: The link for volunteers; empty where none are admitted.
         worker_url: The link for native workers.
+        packages: What the owner named for the workers.
+        places: Where packages are looked for; None if browsers cannot take part.
+        looked_at: The hashes of functions that a preflight has looked at.
     """
 
     def __init__(self, options: Options) -> None:
@@ -61,6 +64,9 @@ class Serving:
         self._packages_ready = False
         self._worker: LocalWorker | None = None
         self._pip = Pip()
+        self.packages = options.packages
+        self.places = find_places(options.wheels, self._pip)
+        self.looked_at: set[bytes] = set()
         self.loop = LoopThread("nitocris")
         try:
             access = self.loop.run(self._open())
@@ -115,7 +121,7 @@ class Serving:
 
     async def _open(self) -> links.Access:
         self.coordinator = Coordinator(self._tell)
-        places = find_places(self._options.wheels, self._pip)
+        places = self.places
         self._provision = Provision(
             self._options.packages,
             None if places is None else partial(match_modules, places=places),

@@ -20,6 +20,7 @@ from .call import Call
 from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
 from .errors import ClosedError
+from .preflight import Preflight
 from .progress import say
 from .running import Running
 from .serving import Serving
@@ -57,6 +58,7 @@ class Stream:
         self._step = max(1, (call.buffersize or 1) // 8)
         """After so many items the reading thread is told, not after each."""
         self._opened: tuple[Serving, int] | None = None
+        self._preflight: Preflight | None = None
         self._broken: BaseException | None = None
         """What the owner's iterables raised; comes after the results of the items before it."""
         self._over = False
@@ -84,7 +86,16 @@ class Stream:
         threading.Thread(target=self._main, args=(serve,), name=THREAD_NAME, daemon=True).start()
 
     def _open(self, serving: Serving) -> None:
-        self._opened = serving, start_map(serving, self._call, encode(self._call), self._receive)
+        encoded = encode(self._call)
+        number = start_map(serving, self._call, encoded, self._receive)
+        self._opened = serving, number
+        self._preflight = Preflight(
+            serving,
+            self._call,
+            encoded,
+            partial(say, wanted=self._call.progress),
+            lambda failed: self._receive(ev.Fail(number, 0, failed)),
+        )
         self.watch.serving = serving
         if self._over:  # closed meanwhile, by somebody who could not know the map
             cancel_map(*self._opened)
@@ -115,6 +126,8 @@ class Stream:
         """Takes a note, in the thread that takes results."""
         match note:
             case ev.Deliver():
+                if self._preflight:
+                    self._preflight.surpass()
                 self.watch.done += len(note.values)
                 self._deliveries.add(note)
                 if note.failures and self._call.errors == "raise":
@@ -138,6 +151,8 @@ class Stream:
         self._error = error
         self._over = True
         self._requests.put(None)
+        if self._preflight:
+            self._preflight.close()
         if self._opened is not None:
             cancel_map(*self._opened)
         self._running.remove(self)
@@ -164,8 +179,9 @@ class Stream:
             if self._opened is None:
                 self._open(serve())
             assert self._opened is not None
+            assert self._preflight is not None
             warn = partial(_warn, wanted=self._call.progress)
-            self._read(Input(*self._opened, self._call, warn))
+            self._read(Input(*self._opened, self._call, warn, self._preflight.begin))
         except BaseException as error:
             self._tell(error)
 

@@ -98,15 +98,22 @@ class Input:
         number: The map's.
         call: What the owner wants.
         warn: Called with a sentence if browsers cannot take part.
+        begin: Called with the arguments of the first item.
     """
 
     def __init__(
-        self, serving: Serving, number: int, call: Call, warn: Callable[[str], None]
+        self,
+        serving: Serving,
+        number: int,
+        call: Call,
+        warn: Callable[[str], None],
+        begin: Callable[[tuple[Any, ...]], None] = lambda _: None,
     ) -> None:
         self._serving = serving
         self._number = number
         self._call = call
         self._warn = warn
+        self._begin = begin
         self._items = call.items
         self._taken = 0
         self._wanted = 0
@@ -166,6 +173,8 @@ class Input:
         if not items:
             serving.loop.call(serving.coordinator.end_input, self._number)
             return
+        if start == 0:
+            self._begin(items[0])
         if self._examine:
             self._examine = False
             serving.add_modules(modules_used_by(self._call.function, items), self._warn)
