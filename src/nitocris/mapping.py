@@ -37,10 +37,14 @@ def run_map(serving: Serving, call: Call) -> list[Any]:
         Exception: Whatever the owner's iterables raise.
     """
     inbox: queue.SimpleQueue[ToOwner] = queue.SimpleQueue()
-    number = start_map(serving, call, encode(call), inbox.put)
+    encoded = encode(call)
+    number = start_map(serving, call, encoded, inbox.put)
     try:
         with Progress(call.total, wanted=call.progress) as bar:
-            items = Input(serving, number, call, lambda text: bar.say(f"Nitocris: {text}"))
+            carried = encoded.shipment.modules
+            items = Input(
+                serving, number, call, carried, lambda text: bar.say(f"Nitocris: {text}")
+            )
             watch = Watch(bar.say, serving, call, bar.show_workers)
             return _results(call, items, inbox, watch, bar)
     finally:

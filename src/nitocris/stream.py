@@ -57,6 +57,7 @@ class Stream:
         self._step = max(1, (call.buffersize or 1) // 8)
         """After so many items the reading thread is told, not after each."""
         self._opened: tuple[Serving, int] | None = None
+        self._carried: frozenset[str] = frozenset()
         self._broken: BaseException | None = None
         """What the owner's iterables raised; comes after the results of the items before it."""
         self._over = False
@@ -84,7 +85,9 @@ class Stream:
         threading.Thread(target=self._main, args=(serve,), name=THREAD_NAME, daemon=True).start()
 
     def _open(self, serving: Serving) -> None:
-        self._opened = serving, start_map(serving, self._call, encode(self._call), self._receive)
+        encoded = encode(self._call)
+        self._carried = encoded.shipment.modules
+        self._opened = serving, start_map(serving, self._call, encoded, self._receive)
         self.watch.serving = serving
         if self._over:  # closed meanwhile, by somebody who could not know the map
             cancel_map(*self._opened)
@@ -165,7 +168,7 @@ class Stream:
                 self._open(serve())
             assert self._opened is not None
             warn = partial(_warn, wanted=self._call.progress)
-            self._read(Input(*self._opened, self._call, warn))
+            self._read(Input(*self._opened, self._call, self._carried, warn))
         except BaseException as error:
             self._tell(error)
 

@@ -20,6 +20,7 @@ from .coordinator import ToOwner
 from .errors import ClosedError, NotSendableError
 from .function import Shipment, encode_function, encode_items, modules_used_by
 from .job import MappedFunction
+from .progress import say
 from .serving import Serving
 
 
@@ -46,7 +47,10 @@ def encode(call: Call, function: Callable[..., Any] | None = None) -> Encoded:
         found = codec.classes_reachable_from(call.function)
         classes = tuple(dict.fromkeys((*classes, *found)))
         registry = codec.Registry(classes)
-    return Encoded(encode_function(function or call.function, classes, call.rules), registry)
+    shipment = encode_function(function or call.function, classes, call.rules)
+    for warning in shipment.warnings:
+        say(f"Nitocris: {warning}.", wanted=call.progress)
+    return Encoded(shipment, registry)
 
 
 def start_map(
@@ -97,15 +101,22 @@ class Input:
         serving: Where the coordinator is.
         number: The map's.
         call: What the owner wants.
+        carried: The own modules that travel with the function.
         warn: Called with a sentence if browsers cannot take part.
     """
 
     def __init__(
-        self, serving: Serving, number: int, call: Call, warn: Callable[[str], None]
+        self,
+        serving: Serving,
+        number: int,
+        call: Call,
+        carried: frozenset[str],
+        warn: Callable[[str], None],
     ) -> None:
         self._serving = serving
         self._number = number
         self._call = call
+        self._carried = carried
         self._warn = warn
         self._items = call.items
         self._taken = 0
@@ -137,11 +148,11 @@ class Input:
         except Exception as error:
             broken = error
         try:
-            shipment = encode_items(items, self._taken)
+            shipment = encode_items(items, self._taken, self._carried)
         except NotSendableError as error:
             broken = error
             items = items[: (error.index or 0) - self._taken]
-            shipment = encode_items(items, self._taken)
+            shipment = encode_items(items, self._taken, self._carried)
         if items or broken is None:
             self._supply(items, shipment)
         if broken is not None:
