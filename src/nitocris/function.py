@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import own_modules, shipment
+from .captures import reason_not_sendable
 from .errors import NotSendableError
 from .own_modules import Needs
-from .pickling import BLOB_BYTES, IN_BAND_BYTES, Blob, Pickled, joined, of_parts, pickled
+from .pickling import Blob, Pickled, joined, of_parts, pickled
 from .shipment import Part
 from .worker import sources
 from .worker.rules import Rules
@@ -70,9 +71,12 @@ def encode_function(
         raise
     except Exception as error:
         name = getattr(function, "__qualname__", repr(function))
+        reason = reason_not_sendable(function) or (
+            f"{error}; create what it needs (locks, files, connections, generators) inside the "
+            "function"
+        )
         raise NotSendableError(
-            f"the function {name} cannot be sent to workers: {error}. Create what it needs "
-            "(locks, files, connections, generators) inside the function."
+            f"the function {name} cannot be sent to workers: {reason}"
         ) from error
 
 
@@ -139,7 +143,7 @@ def modules_used_by(*values: object) -> set[str]:
     parts = pickled(values)
     tops = {name.partition(".")[0] for name in parts.mentioned}
     others = {name for name in tops if not own_modules.is_own(name)}
-    found = own_modules.needs(parts.referenced).imports | others
+    found = others | own_modules.needs(parts.referenced).imports
     return found - sys.stdlib_module_names - {"__main__", "cloudpickle", "nitocris"}
 
 

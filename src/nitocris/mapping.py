@@ -42,9 +42,7 @@ def run_map(serving: Serving, call: Call) -> list[Any]:
     try:
         with Progress(call.total, wanted=call.progress) as bar:
             carried = encoded.shipment.modules
-            items = Input(
-                serving, number, call, carried, lambda text: bar.say(f"Nitocris: {text}")
-            )
+            items = Input(serving, number, call, carried, lambda text: bar.say(f"Nitocris: {text}"))
             watch = Watch(bar.say, serving, call, bar.show_workers)
             return _results(call, items, inbox, watch, bar)
     finally:

@@ -86,16 +86,17 @@ def needs(names: Iterable[str]) -> Needs:
     """
     search = _Search()
     search.follow(names)
-    modules, warnings = [], []
+    modules: list[OwnModule] = []
+    warnings: list[str] = []
     for place in search.places.values():
         made = _archive(place)
         modules.append(OwnModule(place.name, made.files, made.content))
         warnings.extend(made.warnings)
     for name, path in search.extensions.items():
         warnings.append(
-            f"the own module {name} is a C extension ({path.name}), which no browser can import and "
-            "only native workers of this platform can; put what is mapped into a module in Python, "
-            "or have only native workers compute it"
+            f"the own module {name} is a C extension ({path.name}): native workers of this "
+            "platform can import it, and no browser can; put what is mapped into a module in "
+            "Python, or have only native workers compute it"
         )
     warnings.extend(stale(search.sources))
     return Needs(tuple(modules), frozenset(search.others), tuple(warnings))
@@ -137,8 +138,8 @@ class _Search:
         if is_in_memory(top):
             raise NotSendableError(
                 f"the module {top} was made in memory and has no file, so it cannot be imported on "
-                f"a worker; write it into {top}.py, or refer to it as a global instead of importing "
-                "it inside the function"
+                f"a worker; write it into {top}.py, or refer to it as a global, and not by an "
+                "import inside the function"
             )
         if top not in sys.stdlib_module_names and top not in PRESENT and top != "__main__":
             self.others.add(top)

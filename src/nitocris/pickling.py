@@ -11,6 +11,7 @@ its frames.  So the file sees them pass by, and nothing is asked of small things
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import sys
 from collections import ChainMap
@@ -187,7 +188,7 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no typ
         if isinstance(module, str):
             self._parts.referenced.add(module)
 
-    def _share(self, value: Shared) -> None:
+    def _share(self, value: Shared[Any]) -> None:
         self._parts.referenced.update(value.modules)
         self._known[id(value.payload)] = Blob(value.key, value.payload)
 
@@ -223,3 +224,11 @@ def of_parts(value: object, contents: Iterable[bytes]) -> Pickled:
         parts.blobs[blob.id] = blob
         parts.buffers.append(Part(memoryview(data), blob=blob.id))
     return parts
+
+
+def travels_by_name(value: object) -> bool:
+    """Returns whether a function or class is pickled as the name of what is to be imported."""
+    with modules_in_memory_by_value() as in_memory:
+        in_memory.note(getattr(value, "__module__", None))
+        pickler = cloudpickle.CloudPickler(io.BytesIO(), protocol=5)
+        return pickler.reducer_override(value) is NotImplemented

@@ -85,7 +85,7 @@ class _Bodies:
     """
 
     def __init__(self, bodies: Sequence[Buffer]) -> None:
-        self._left = deque(view for view in map(memoryview, bodies) if view.nbytes)
+        self._left = deque(memoryview(body) for body in bodies if len(body))
 
     @property
     def at_end(self) -> bool:

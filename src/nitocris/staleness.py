@@ -126,9 +126,7 @@ def _codes(space: Mapping[str, Any], module: str) -> Iterator[CodeType]:
             )
 
 
-def _changed_values(
-    module: ModuleType, values: Mapping[str, Any], path: Path
-) -> Iterator[str]:
+def _changed_values(module: ModuleType, values: Mapping[str, Any], path: Path) -> Iterator[str]:
     for name, written in values.items():
         here = vars(module).get(name, written)
         if type(here) in _SIMPLE and (type(here), here) != (type(written), written):

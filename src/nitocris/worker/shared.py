@@ -8,6 +8,7 @@ is first asked, and the map keeps what it has used until the map is forgotten.
 
 from __future__ import annotations
 
+import pickle
 import weakref
 from typing import Any, Generic, TypeVar
 
@@ -54,8 +55,6 @@ class Shared(Generic[T]):
         return f"<Shared {len(self.payload):,} bytes, {self.key[:8]}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        import pickle
-
         buffer = pickle.PickleBuffer(self.payload)
         return receive, (self.key, buffer, bool(self.modules))
 
@@ -69,7 +68,7 @@ _held: Held = {}
 
 def hold_in(held: Held) -> None:
     """Has a map keep what is received from now on."""
-    global _held  # noqa: PLW0603
+    global _held
     _held = held
 
 

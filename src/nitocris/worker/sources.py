@@ -10,7 +10,6 @@ modules find their data beside them.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.machinery
 import io
@@ -48,17 +47,16 @@ class Workspace:
         """Whether it has no modules."""
         return not self._archives
 
-    def bring(self, archives: Iterable[tuple[str, str, Buffer]]) -> None:
-        """Makes more modules importable; one that is there stays as it is.
+    def bring(self, name: str, digest: str, content: Buffer) -> None:
+        """Makes one more module importable, unless it is there, maybe in an older version.
 
         May be interrupted and called again.
         """
-        for name, digest, content in archives:
-            if name not in self._archives:
-                _unpack(name, content, self._own_folder())
-                self._hidden |= _taken([name])
-                self._archives[name] = digest
-                importlib.invalidate_caches()
+        if name not in self._archives:
+            _unpack(content, self._own_folder())
+            self._hidden |= _taken([name])
+            self._archives[name] = digest
+            importlib.invalidate_caches()
 
     def show(self) -> None:
         """Makes its modules those that are imported."""
@@ -92,7 +90,7 @@ _kept: OrderedDict[tuple[tuple[str, str], ...], Workspace] = OrderedDict()
 
 def keep_under(folder: str) -> None:
     """Has modules unpacked into a folder that somebody else removes, if this process is killed."""
-    global _parent_folder  # noqa: PLW0603
+    global _parent_folder
     _parent_folder = folder
 
 
@@ -103,7 +101,7 @@ def current() -> Workspace:
 
 def enter(workspace: Workspace) -> None:
     """Has a workspace's modules imported from now on, and no other ones of the owner's."""
-    global _current  # noqa: PLW0603
+    global _current
     if workspace is not _current:
         _current.hide()
         _current = workspace
@@ -127,7 +125,8 @@ def bring(names: Sequence[tuple[str, str]], contents: Sequence[Buffer]) -> None:
         # With more in it than it is kept for, it is not what another map needs.
         for each in [each for each, kept in _kept.items() if kept is _current and each != key]:
             del _kept[each]
-    _current.bring((name, digest, data) for (name, digest), data in zip(names, contents, strict=True))
+    for (name, digest), content in zip(names, contents, strict=True):
+        _current.bring(name, digest, content)
 
 
 def explained(error: BaseException) -> BaseException:
@@ -157,7 +156,7 @@ def _taken(names: Iterable[str]) -> dict[str, ModuleType]:
     return {name: sys.modules.pop(name) for name in found}
 
 
-def _unpack(name: str, content: Buffer, folder: Path) -> None:
+def _unpack(content: Buffer, folder: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         archive.extractall(folder)
         for each in archive.namelist():
