@@ -66,12 +66,12 @@ def test_a_c_extension_says_that_it_cannot_run_here(
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     (project / f"browser_fast{suffix}").write_bytes(b"no browser would look into it")
 
-    def imports_it(x: int) -> object:
+    def imports_it(_: int) -> object:
         import browser_fast  # type: ignore[import-not-found]
 
         return browser_fast
 
-    with pytest.raises(ImportError, match="C extension .* a browser cannot import it") as caught:
+    with pytest.raises(ImportError, match=r"C extension .* a browser cannot import it") as caught:
         execution.map(imports_it, [1])
     assert isinstance(caught.value, RemoteError)
 

@@ -165,7 +165,10 @@ def _unpack(content: Buffer, folder: Path) -> None:
 
 
 def _fits(file: str) -> bool:
-    return file.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
+    _, dot, suffix = file.rpartition("/")[2].partition(".")
+    if sys.platform == "emscripten":
+        return sys.platform in suffix  # `.so` and `.abi3.so` may be from anywhere
+    return f"{dot}{suffix}" in importlib.machinery.EXTENSION_SUFFIXES
 
 
 def _explain_library(path: Path) -> None:
