@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         WorkerLostError,
     )
     from .execution import DistributedExecution
+    from .worker.shared import Shared
 
 __all__ = [
     "ClosedError",
@@ -40,6 +41,7 @@ __all__ = [
     "RefusedError",
     "RemoteError",
     "RemoteTraceback",
+    "Shared",
     "WorkerLostError",
 ]
 
@@ -52,6 +54,10 @@ def __getattr__(name: str) -> object:
         from .execution import DistributedExecution
 
         return DistributedExecution
+    if name == "Shared":
+        from .worker.shared import Shared
+
+        return Shared
     from . import errors
 
     return getattr(errors, name)

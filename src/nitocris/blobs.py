@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from .function import Blob
+from .pickling import Blob
 
 
 class Blobs:

@@ -26,6 +26,8 @@ _WORKER_SIDE = (
     "worker/keywords.py",
     "worker/results.py",
     "worker/rules.py",
+    "worker/shared.py",
+    "worker/sources.py",
     "worker/pyodide.py",
 )
 """All that `nitocris.worker.pyodide` imports, and what wraps functions; a test proves that it is

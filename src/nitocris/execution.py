@@ -26,7 +26,8 @@ from .call import (
     starred,
 )
 from .check import Check
-from .errors import ConfigurationError
+from .errors import ClosedError, ConfigurationError
+from .function import share
 from .futures import RemoteFuture
 from .lifetime import Lifetime
 from .mapping import run_map
@@ -37,9 +38,11 @@ from .server import DEFAULT_MAX_DEVICES
 from .serving import Options, Serving
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
+from .worker.shared import Shared
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 BUFFER_ITEMS = 10_000
 """Of a stream, so that workers keep busy while the owner looks at a result, and memory stays
@@ -351,6 +354,27 @@ class DistributedExecution(Executor):
             )
         finally:
             pip.stop()
+
+    def share(self, value: T) -> Shared[T]:
+        """Encodes a value once, for all functions and items that it is needed for.
+
+        The handle goes where the value would go: into what a function refers to, or into items,
+        also inside of other objects; there, `handle.value` is the value.  It travels once to each
+        device, and is unpickled once by each worker process, whose functions all get the same
+        object.  Workers let go of it when the maps are over that needed it.  What is changed in it
+        afterwards does not travel.  A handle may be used by any execution, as long as it is
+        referred to.
+
+        Args:
+            value: Anything that a function could refer to, such as a model or a large table.
+
+        Raises:
+            NotSendableError: It cannot be pickled.
+            ClosedError: The execution is closed.
+        """
+        if self._lifetime.closed:
+            raise ClosedError("this execution is closed; create another DistributedExecution")
+        return share(value)
 
     def register(self, *classes: type) -> None:
         """Lets results contain instances of these dataclasses, Enums and namedtuples.

@@ -1,4 +1,5 @@
-"""The function and its items, on their way out: cloudpickle, with large buffers beside the pickle.
+"""The function and its items, on their way out: cloudpickle, with large buffers beside the pickle
+and the owner's own modules before it.
 
 Everything is copied while it is encoded, so what the owner changes afterwards changes nothing for
 the workers, and a generator may hand out the same array again and again.
@@ -6,49 +7,41 @@ the workers, and a generator may hand out the same array again and again.
 
 from __future__ import annotations
 
-import dis
 import hashlib
-import io
 import pickle
 import sys
-from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from types import CodeType, ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
-import cloudpickle
-
-from . import shipment
+from . import own_modules, shipment
+from .captures import reason_not_sendable
 from .errors import NotSendableError
-from .protocol import Buffer
+from .own_modules import Needs
+from .pickling import Blob, Pickled, joined, of_parts, pickled
 from .shipment import Part
+from .worker import sources
 from .worker.rules import Rules
-
-BLOB_BYTES = 32 * 1024
-"""From here on a buffer travels by itself, once per device."""
-IN_BAND_BYTES = 1024
-"""Below this a buffer stays inside the pickle: its row in the table would cost more."""
+from .worker.shared import Shared
 
 _USUAL = Rules()
-_NAMELESS = "<dynamic-code>"
-"""What cloudpickle puts in the place of a function's file, from 3.1.3 on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """Content-addressed bytes; `id` is their SHA-256 in hex."""
-
-    id: str
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """The payload of a frame, and the blobs that it refers to."""
+    """The payload of a frame, and the blobs that it refers to.
+
+    Attributes:
+        payload: What the frame carries.
+        blobs: What travels beside it.
+        modules: The owner's own top-level modules that are in it.
+        warnings: Sentences about these for the owner.
+    """
 
     payload: bytes
     blobs: tuple[Blob, ...]
+    modules: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
 
     @property
     def blob_ids(self) -> tuple[str, ...]:
@@ -69,80 +62,89 @@ def encode_function(
         rules: What happens to items that fail.
 
     Raises:
-        NotSendableError: It refers to something that cannot be pickled.
+        NotSendableError: It refers to something that cannot be pickled, or to an own module that
+            cannot travel.
     """
     try:
         return _encode((function, classes, rules))
+    except NotSendableError:
+        raise
     except Exception as error:
         name = getattr(function, "__qualname__", repr(function))
+        reason = reason_not_sendable(function) or (
+            f"{error}; create what it needs (locks, files, connections, generators) inside the "
+            "function"
+        )
         raise NotSendableError(
-            f"the function {name} cannot be sent to workers: {error}. Create what it needs "
-            "(locks, files, connections, generators) inside the function."
+            f"the function {name} cannot be sent to workers: {reason}"
         ) from error
 
 
-def encode_items(items: list[tuple[Any, ...]], start: int) -> Shipment:
+def encode_items(
+    items: list[tuple[Any, ...]], start: int, carried: Collection[str] = ()
+) -> Shipment:
     """Encodes a chunk: for each item the tuple of its arguments.
 
     Args:
         items: The argument tuples.
         start: The index of the first item in its map, for messages.
+        carried: The own modules that travel with the function.
 
     Raises:
         NotSendableError: An item cannot be pickled; the message names its index.
     """
     try:
-        return _encode(items)
+        return _encode(items, carried)
     except Exception as error:
         raise _blame(items, start, error) from error
 
 
-def encode_arguments(arguments: tuple[Any, ...]) -> Shipment:
+def encode_arguments(arguments: tuple[Any, ...], carried: Collection[str] = ()) -> Shipment:
     """Encodes the arguments of one call, as a chunk of one item.
+
+    Args:
+        arguments: What the function gets.
+        carried: The own modules that travel with the function.
 
     Raises:
         NotSendableError: One of them cannot be pickled.
     """
     try:
-        return _encode([arguments])
+        return _encode([arguments], carried)
     except Exception as error:
         raise _refusal("the arguments", arguments, error) from error
+
+
+def share(value: object) -> Shared[Any]:
+    """Encodes a value once, for all functions and items that refer to the handle.
+
+    Raises:
+        NotSendableError: It cannot be pickled.
+    """
+    try:
+        parts = pickled(value)
+        modules = _needs(parts, ()).modules
+    except Exception as error:
+        raise _refusal("the shared value", (value,), error) from error
+    inline = [Part(each.data, each.read_only) for each in (*parts.bodies, *parts.buffers)]
+    count = len(parts.bodies)
+    payload = b"".join(shipment.pack(inline[:count], inline[count:]))
+    needed = frozenset(parts.referenced) if modules else frozenset()
+    return Shared(hashlib.sha256(payload).hexdigest(), payload, needed, value)
 
 
 def modules_used_by(*values: object) -> set[str]:
     """Returns the top-level names of modules that these need where they are unpickled.
 
-    Seen are the modules, functions and classes that are pickled by reference, and the imports
-    inside functions that are pickled by value.  A function's own module is among them even where
-    it is pickled by value.
+    Seen are the modules, functions and classes that are pickled by reference, the imports inside
+    functions that are pickled by value, and what the owner's own modules import.  These themselves
+    are not among them: they travel.
     """
-    watcher = _Watcher(io.BytesIO(), protocol=5, buffer_callback=lambda _: False)
-    watcher.dump(values)
-    return watcher.modules - sys.stdlib_module_names - {"__main__", "cloudpickle"}
-
-
-class _Watcher(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no types
-    """Pickles to nowhere, to see what passes by."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.modules: set[str] = set()
-
-    def persistent_id(self, value: object) -> None:
-        """Looks at everything before it is pickled; returns None: pickle it as usual."""
-        if isinstance(value, ModuleType):
-            self._note(value.__name__)
-        elif isinstance(value, CodeType):
-            instructions = dis.get_instructions(value)
-            imports = (each.argval for each in instructions if each.opname == "IMPORT_NAME")
-            for name in imports:
-                self._note(name)
-        else:
-            self._note(getattr(value, "__module__", None))
-
-    def _note(self, name: object) -> None:
-        if isinstance(name, str):
-            self.modules.add(name.partition(".")[0])
+    parts = pickled(values)
+    tops = {name.partition(".")[0] for name in parts.mentioned}
+    others = {name for name in tops if not own_modules.is_own(name)}
+    found = others | own_modules.needs(parts.referenced).imports
+    return found - sys.stdlib_module_names - {"__main__", "cloudpickle", "nitocris"}
 
 
 def _blame(items: list[tuple[Any, ...]], start: int, error: Exception) -> NotSendableError:
@@ -166,36 +168,34 @@ def _refusal(what: str, arguments: tuple[Any, ...], cause: Exception) -> NotSend
     )
 
 
-def _encode(value: object) -> Shipment:
-    parts: list[Part] = []
-    blobs: dict[str, Blob] = {}
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """Own modules, which become importable when this is unpickled."""
 
-    def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
-        with buffer.raw() as raw:
-            if raw.nbytes < IN_BAND_BYTES:
-                return True
-            data = bytes(raw)
-            blob_id = None
-            if len(data) >= BLOB_BYTES:
-                blob_id = hashlib.sha256(data).hexdigest()
-                blobs[blob_id] = Blob(blob_id, data)
-            parts.append(Part(memoryview(data), raw.readonly, blob_id))
-        return False
+    modules: tuple[tuple[str, str], ...]
 
-    body = io.BytesIO()
-    _Pickler(body, protocol=5, buffer_callback=keep_in_band).dump(value)
-    pieces: list[Buffer] = shipment.pack([Part(body.getbuffer()), *parts])
-    return Shipment(b"".join(pieces), tuple(blobs.values()))
+    def __reduce__(self) -> tuple[Any, ...]:
+        places = [pickle.PickleBuffer(b"") for _ in self.modules]
+        return sources.bring, (self.modules, places)
 
 
-def _reduce_code(code: CodeType) -> tuple[Any, ...]:
-    make, arguments = cloudpickle.CloudPickler.dispatch_table[CodeType](code)
-    return make, tuple(code.co_filename if each == _NAMELESS else each for each in arguments)
+def _encode(value: object, carried: Collection[str] = ()) -> Shipment:
+    parts = pickled(value)
+    needed = _needs(parts, carried)
+    first = []
+    if needed.modules:
+        named = tuple((each.name, Blob.of(each.archive).id) for each in needed.modules)
+        first = [of_parts(_Delivery(named), (each.archive for each in needed.modules))]
+    bodies, buffers, blobs = joined(*first, parts)
+    return Shipment(
+        b"".join(shipment.pack(bodies, buffers)),
+        blobs,
+        frozenset(each.name for each in needed.modules),
+        needed.warnings,
+    )
 
 
-class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no types
-    """Lets functions know their files, without which remote tracebacks have no source lines."""
-
-    dispatch_table: ClassVar = ChainMap(
-        {CodeType: _reduce_code}, cloudpickle.CloudPickler.dispatch_table
+def _needs(parts: Pickled, carried: Collection[str]) -> Needs:
+    return own_modules.needs(
+        name for name in parts.referenced if name.partition(".")[0] not in carried
     )

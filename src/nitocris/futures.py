@@ -152,7 +152,8 @@ class Futures:
             ClosedError: The execution takes no more work.
         """
         function = encode(call, WithKeywords(call.function) if keywords else call.function)
-        packed = encode_arguments((arguments, keywords) if keywords else arguments)
+        carried = function.shipment.modules
+        packed = encode_arguments((arguments, keywords) if keywords else arguments, carried)
         key = hashlib.sha256(function.shipment.payload).digest()  # which names its blobs
         if call.examine and key not in self._groups:
             modules = modules_used_by(call.function, arguments, keywords)

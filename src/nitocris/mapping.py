@@ -50,7 +50,8 @@ def run_map(serving: Serving, call: Call) -> list[Any]:
 
             with closing(Preflight(serving, call, encoded, bar.say, fail)) as preflight:
                 warn = partial(_warn, bar)
-                items = Input(serving, number, call, warn, preflight.begin)
+                carried = encoded.shipment.modules
+                items = Input(serving, number, call, carried, warn, preflight.begin)
                 watch = Watch(bar.say, serving, call, bar.show_workers)
                 return _results(call, items, inbox, watch, bar, preflight)
     finally:

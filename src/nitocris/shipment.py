@@ -1,6 +1,10 @@
-"""Shipments: a pickle and its large buffers, as they travel outwards (docs/protocol.md).
+"""Shipments: pickles and their large buffers, as they travel outwards (docs/protocol.md).
 
-    major, minor | 0 | number of parts | table of parts | the parts that are not blobs, 8-aligned
+    major, minor | further bodies | number of parts | table of parts | parts, 8-aligned, but blobs
+
+The first parts are bodies, the others buffers.  Bodies are joined and hold one pickle or several,
+of which the last one is the value: what stands before it makes its modules importable.  A large
+text is a body of its own, so that it can be a blob like any buffer.
 
 Packing copies nothing but the table: the parts are handed on as they are, to be joined later.
 Unpacking copies nothing either: arrays are built on the frame itself.
@@ -13,6 +17,7 @@ from __future__ import annotations
 import pickle
 import struct
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,9 +39,10 @@ class Part:
     blob: str | None = None
 
 
-def pack(parts: Sequence[Part]) -> list[Buffer]:
+def pack(bodies: Sequence[Part], buffers: Sequence[Part] = ()) -> list[Buffer]:
     """Returns the pieces of a shipment, to be joined; blobs are only named in it."""
-    table = [_HEAD.pack(*sys.version_info[:2], 0, len(parts))]
+    parts = [*bodies, *buffers]
+    table = [_HEAD.pack(*sys.version_info[:2], len(bodies) - 1, len(parts))]
     pieces: list[Buffer] = []
     for part in parts:
         digest = bytes.fromhex(part.blob) if part.blob else _INLINE
@@ -59,12 +65,54 @@ def unpack(shipment: memoryview, blobs: Mapping[str, Buffer]) -> object:
         ProtocolError: Another minor version of Python wrote it, or a blob is missing.
         Exception: Whatever unpickling raises, such as a `ModuleNotFoundError`.
     """
-    major, minor, _, count = _HEAD.unpack_from(shipment)
+    major, minor, further, count = _HEAD.unpack_from(shipment)
     if (major, minor) != sys.version_info[:2]:
         here = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise ProtocolError(f"a function pickled by Python {major}.{minor} cannot run on {here}")
-    body, *buffers = _parts(shipment, count, blobs)
-    return pickle.loads(body, buffers=buffers)  # noqa: S301  # the owner's own, by design
+    parts = list(_parts(shipment, count, blobs))
+    bodies, buffers = _Bodies(parts[: further + 1]), iter(parts[further + 1 :])
+    while True:
+        # A new one each time: positions in an unpickler's memo count from its first pickle.
+        value = pickle.Unpickler(bodies, buffers=buffers).load()  # noqa: S301  # the owner's own
+        if bodies.at_end:
+            return value
+
+
+class _Bodies:
+    """A file for unpicklers: the bodies behind one another, each copied only once.
+
+    It has no `peek`, so that an unpickler reads no further than its pickle.
+    """
+
+    def __init__(self, bodies: Sequence[Buffer]) -> None:
+        self._left = deque(memoryview(body) for body in bodies if len(body))
+
+    @property
+    def at_end(self) -> bool:
+        return not self._left
+
+    def readinto(self, target: memoryview) -> int:
+        target = memoryview(target)
+        filled = 0
+        while self._left and filled < target.nbytes:
+            body = self._left.popleft()
+            taken = min(body.nbytes, target.nbytes - filled)
+            target[filled : filled + taken] = body[:taken]
+            filled += taken
+            if taken < body.nbytes:
+                self._left.appendleft(body[taken:])
+        return filled
+
+    def read(self, size: int) -> bytes:
+        data = bytearray(size)
+        return bytes(data[: self.readinto(memoryview(data))])
+
+    def readline(self) -> bytes:
+        """Unpicklers ask for it, but no opcode of protocol 5 has lines."""
+        line = bytearray()
+        while not line.endswith(b"\n") and not self.at_end:
+            line += self.read(1)
+        return bytes(line)
 
 
 def _parts(shipment: memoryview, count: int, blobs: Mapping[str, Buffer]) -> Iterator[Buffer]:

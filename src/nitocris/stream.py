@@ -59,6 +59,7 @@ class Stream:
         """After so many items the reading thread is told, not after each."""
         self._opened: tuple[Serving, int] | None = None
         self._preflight: Preflight | None = None
+        self._carried: frozenset[str] = frozenset()
         self._broken: BaseException | None = None
         """What the owner's iterables raised; comes after the results of the items before it."""
         self._over = False
@@ -87,6 +88,7 @@ class Stream:
 
     def _open(self, serving: Serving) -> None:
         encoded = encode(self._call)
+        self._carried = encoded.shipment.modules
         number = start_map(serving, self._call, encoded, self._receive)
         self._opened = serving, number
         self._preflight = Preflight(
@@ -181,7 +183,8 @@ class Stream:
             assert self._opened is not None
             assert self._preflight is not None
             warn = partial(_warn, wanted=self._call.progress)
-            self._read(Input(*self._opened, self._call, warn, self._preflight.begin))
+            items = Input(*self._opened, self._call, self._carried, warn, self._preflight.begin)
+            self._read(items)
         except BaseException as error:
             self._tell(error)
 

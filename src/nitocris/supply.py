@@ -20,6 +20,7 @@ from .coordinator import ToOwner
 from .errors import ClosedError, NotSendableError
 from .function import Shipment, encode_function, encode_items, modules_used_by
 from .job import MappedFunction
+from .progress import say
 from .serving import Serving
 
 
@@ -46,7 +47,10 @@ def encode(call: Call, function: Callable[..., Any] | None = None) -> Encoded:
         found = codec.classes_reachable_from(call.function)
         classes = tuple(dict.fromkeys((*classes, *found)))
         registry = codec.Registry(classes)
-    return Encoded(encode_function(function or call.function, classes, call.rules), registry)
+    shipment = encode_function(function or call.function, classes, call.rules)
+    for warning in shipment.warnings:
+        say(f"Nitocris: {warning}.", wanted=call.progress)
+    return Encoded(shipment, registry)
 
 
 def start_map(
@@ -97,6 +101,7 @@ class Input:
         serving: Where the coordinator is.
         number: The map's.
         call: What the owner wants.
+        carried: The own modules that travel with the function.
         warn: Called with a sentence if browsers cannot take part.
         begin: Called with the arguments of the first item.
     """
@@ -106,12 +111,14 @@ class Input:
         serving: Serving,
         number: int,
         call: Call,
+        carried: frozenset[str],
         warn: Callable[[str], None],
         begin: Callable[[tuple[Any, ...]], None] = lambda _: None,
     ) -> None:
         self._serving = serving
         self._number = number
         self._call = call
+        self._carried = carried
         self._warn = warn
         self._begin = begin
         self._items = call.items
@@ -144,11 +151,11 @@ class Input:
         except Exception as error:
             broken = error
         try:
-            shipment = encode_items(items, self._taken)
+            shipment = encode_items(items, self._taken, self._carried)
         except NotSendableError as error:
             broken = error
             items = items[: (error.index or 0) - self._taken]
-            shipment = encode_items(items, self._taken)
+            shipment = encode_items(items, self._taken, self._carried)
         if items or broken is None:
             self._supply(items, shipment)
         if broken is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nbclient
 import nbformat.v4 as nb
 import pytest
@@ -32,6 +34,14 @@ d.map(scaled, [1.5, 2.5])
     "[point async for point in d.amap(scaled, [3.5])] + await d.amap(scaled, [4.5])",
     "[*d.imap(scaled, [5.5]), d.submit(scaled, x=6.5).result()]",
     "from nitocris.job import MappedFunction; print(MappedFunction.of(scaled).source)",
+    "import rates; d.map(rates.rate, [1])",
+    """
+%load_ext autoreload
+%autoreload 2
+import pathlib
+_ = pathlib.Path("rates.py").write_text("def rate(x):\\n    return x + 2000\\n")
+""",
+    "d.map(rates.rate, [1]) + d.map(lambda x: rates.rate(x), [2])",
     "d.shutdown()",
 ]
 
@@ -39,11 +49,19 @@ d.map(scaled, [1.5, 2.5])
 @pytest.mark.timeout(120)
 # What Jupyter's own packages warn about is not ours.
 @pytest.mark.filterwarnings("ignore")
-def test_functions_and_classes_of_a_notebook_travel() -> None:
-    """Also after a cell has changed what they use, and beside the notebook's own running loop."""
+def test_functions_and_classes_of_a_notebook_travel(tmp_path: Path) -> None:
+    """Also after a cell has changed what they use, beside the notebook's own running loop, and
+    with a module that lies beside it and is edited.
+    """
+    (tmp_path / "rates.py").write_text("def rate(x):\n    return x + 100\n")
     notebook = nb.new_notebook(cells=[nb.new_code_cell(source) for source in CELLS])
 
-    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    nbclient.NotebookClient(
+        notebook,
+        timeout=60,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    ).execute()
 
     texts = [
         "".join(output.get("text", "") or output.get("data", {}).get("text/plain", ""))
@@ -56,4 +74,7 @@ def test_functions_and_classes_of_a_notebook_travel() -> None:
     assert "[Point(x=12), Point(x=16)]" in texts
     assert "[Point(x=20), Point(x=24)]" in texts
     assert "def scaled(x):\n    return Point(factor * math.floor(x))\n" in texts
+    assert "[101]" in texts
+    assert "[2001, 2002]" in texts
+    assert not any("has changed since" in text for text in texts)
     assert not any("Traceback" in text for text in texts)

@@ -21,7 +21,8 @@ from aiohttp import web
 
 from nitocris import codec, protocol
 from nitocris.errors import RefusedError
-from nitocris.function import Blob, encode_function, encode_items
+from nitocris.function import encode_function, encode_items
+from nitocris.pickling import Blob
 from nitocris.worker import session
 from nitocris.worker.native import NativeWorker
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nitocris.blobs import Blobs
-from nitocris.function import Blob
+from nitocris.pickling import Blob
 
 ONE, TWO = Blob("1" * 64, b"one"), Blob("2" * 64, b"two")
 

@@ -13,13 +13,12 @@ import pytest
 from nitocris import shipment
 from nitocris.errors import NotSendableError, ProtocolError
 from nitocris.function import (
-    BLOB_BYTES,
-    IN_BAND_BYTES,
     Shipment,
     encode_function,
     encode_items,
     modules_used_by,
 )
+from nitocris.pickling import BLOB_BYTES, IN_BAND_BYTES
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 

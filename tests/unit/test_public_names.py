@@ -26,6 +26,7 @@ def test_the_public_names() -> None:
         "RefusedError",
         "RemoteError",
         "RemoteTraceback",
+        "Shared",
         "WorkerLostError",
     ]
     assert all(getattr(nitocris, name).__name__ == name for name in nitocris.__all__)

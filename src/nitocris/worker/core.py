@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, TypeAlias
 
 from .. import codec, protocol, shipment
 from ..errors import ItemTimeoutError, ProtocolError
 from ..protocol import Buffer
+from . import shared, sources
 from .results import Answer, Raised
 from .rules import Rules
 
@@ -37,7 +38,7 @@ class Interrupted(BaseException):
     """Raised by the driver inside `step`: the chunk under way is not wanted any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Function:
     call: Callable[..., Any]
     registry: codec.Registry | None
@@ -45,6 +46,15 @@ class _Function:
     rules: Rules
     failure: Raised | None = None
     """Why it cannot be called, for all its items."""
+    workspace: sources.Workspace = field(default_factory=sources.Workspace)
+    """The owner's own modules, as this map has them."""
+    held: shared.Held = field(default_factory=dict)
+    """The values that the owner shares with this map, as far as they have come."""
+
+    def enter(self) -> None:
+        """Lets the process see what belongs to this map, and nothing of another one's."""
+        sources.enter(self.workspace)
+        shared.hold_in(self.held)
 
 
 class WorkerCore:
@@ -60,6 +70,7 @@ class WorkerCore:
         self._clock = clock
         self._limit = limit or (lambda _: nullcontext())
         self._functions: dict[int, _Function] = {}
+        self._function = _NOTHING
         self._frames: Iterator[bytes] | None = None
         self._raised: str | None = None
         self._raised_in_step = False
@@ -75,9 +86,18 @@ class WorkerCore:
             case protocol.Map():
                 self._functions[message.map] = _load(payload, _by_id(message.blobs, blobs))
             case protocol.Chunk():
-                self._frames = self._compute(message, payload, _by_id(message.blobs, blobs))
+                self._function = self._functions.get(message.map) or _unusable(
+                    ProtocolError(f"the map {message.map} was never introduced")
+                )
+                # Here, where no interruption strikes between two modules.
+                self._function.enter()
+                self._frames = self._compute(
+                    message, self._function, payload, _by_id(message.blobs, blobs)
+                )
             case protocol.Forget():
-                self._functions.pop(message.map, None)
+                if self._functions.pop(message.map, None) is self._function and not self._frames:
+                    self._function = _NOTHING
+                    self._function.enter()
             case _:
                 raise ProtocolError(f"a {type(message).__name__} is not for the worker's core")
 
@@ -86,6 +106,7 @@ class WorkerCore:
         if self._frames is None:
             return None
         self._raised_in_step = False
+        self._function.enter()
         frame = next(self._frames, None)
         if frame is None:
             self._frames = None
@@ -104,11 +125,12 @@ class WorkerCore:
         self._frames = None
 
     def _compute(
-        self, chunk: protocol.Chunk, payload: memoryview, blobs: Mapping[str, Buffer]
+        self,
+        chunk: protocol.Chunk,
+        function: _Function,
+        payload: memoryview,
+        blobs: Mapping[str, Buffer],
     ) -> Iterator[bytes]:
-        function = self._functions.get(chunk.map)
-        if function is None:
-            function = _unusable(ProtocolError(f"the map {chunk.map} was never introduced"))
         answer = Answer(chunk, function.registry, keep_going=function.rules.keep_going)
         outcomes = self._outcomes(chunk, function, payload, blobs)
         flush_at = self._clock() + FLUSH_SECONDS
@@ -144,10 +166,11 @@ class WorkerCore:
             yield from repeat(function.failure)
         try:
             items: Any = shipment.unpack(payload, blobs)
+            function.workspace = sources.current()  # items may need more modules than the function
         except Interrupted:
             raise
         except BaseException as error:
-            failure = Raised.by(error)
+            failure = Raised.by(sources.explained(error))
         else:
             for index in range(chunk.skip, chunk.stop):
                 yield self._outcome(function, _taken(items, index))
@@ -163,7 +186,8 @@ class WorkerCore:
         except Interrupted:
             raise
         except BaseException as error:
-            return Raised.by(error, transient=isinstance(error, function.rules.retry_on))
+            transient = isinstance(error, function.rules.retry_on)
+            return Raised.by(sources.explained(error), transient=transient)
 
     def _in_time(
         self, call: Callable[..., Any], arguments: tuple[Any, ...], seconds: float
@@ -196,12 +220,17 @@ def _by_id(ids: Sequence[str], blobs: Sequence[Buffer]) -> dict[str, Buffer]:
 
 
 def _load(payload: memoryview, blobs: Mapping[str, Buffer]) -> _Function:
+    sources.enter(sources.Workspace())
+    held: shared.Held = {}
+    shared.hold_in(held)
     try:
         loaded: Any = shipment.unpack(payload, blobs)
         call, classes, rules = loaded
-        return _Function(call, None if classes is None else codec.Registry(classes), rules)
+        registry = None if classes is None else codec.Registry(classes)
+        # Not the one from above, where an earlier map had the same modules.
+        return _Function(call, registry, rules, workspace=sources.current(), held=held)
     except BaseException as error:
-        return _unusable(error)
+        return _unusable(sources.explained(error))
 
 
 def _unusable(error: BaseException) -> _Function:
@@ -210,3 +239,6 @@ def _unusable(error: BaseException) -> _Function:
     Whether the map keeps going is not known then.  To answer all items is right for both kinds.
     """
     return _Function(abs, codec.Registry(()), Rules(keep_going=True), Raised.by(error))
+
+
+_NOTHING = _unusable(ProtocolError("there is no chunk"))

@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +21,7 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from ..protocol import Buffer
+from . import sources
 from .core import Interrupted, WorkerCore
 from .signals import Alarm, Interruptions, Runs
 
@@ -36,7 +39,11 @@ class ComputeProcess:
         self._connection, child = _SPAWN.Pipe()
         self._runs = Runs(_SPAWN)
         self._run = 0
-        self._process = _SPAWN.Process(target=_main, args=(child, self._runs), daemon=True)
+        # Here, since the child is killed at any moment and cannot clean up.
+        self._folder = tempfile.mkdtemp(prefix="nitocris-worker-")
+        self._process = _SPAWN.Process(
+            target=_main, args=(child, self._runs, self._folder), daemon=True
+        )
         self._process.start()
         child.close()
 
@@ -68,6 +75,7 @@ class ComputeProcess:
         """Ends the child, whatever it does, and waits for that; `run` raises."""
         self._process.kill()
         self._process.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def pid(self) -> int:
@@ -82,10 +90,11 @@ class ComputeProcess:
         return self._process.exitcode
 
 
-def _main(connection: Connection, runs: Runs) -> None:
+def _main(connection: Connection, runs: Runs, folder: str) -> None:
     # Ctrl-C in a terminal reaches the whole process group; the parent decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
+    sources.keep_under(folder)
     interruptions = Interruptions(runs)
     core = WorkerCore(time.monotonic, partial(Alarm, runs))
     with contextlib.suppress(EOFError, OSError):
@@ -101,8 +110,9 @@ def _main(connection: Connection, runs: Runs) -> None:
             connection.send_bytes(_DONE)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(folder: str) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
