@@ -10,7 +10,7 @@ BROWSER_SLOWDOWN = 2.0
 """Python in a browser against the same on this machine; with much NumPy it is more."""
 WORTH = 5.0
 """Times that computing an item must take longer than its way, for devices to add up."""
-LOCAL_SECONDS = 0.00005
+LOCAL_SECONDS = 0.0001
 """What an item costs with a worker on this machine."""
 
 

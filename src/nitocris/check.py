@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from .advice import advice, amount
 from .captures import Capture
+from .errors import RemoteError
 from .own_modules import OwnModule
 from .plan import PlannedPackage
 from .rehearsal import DryRun
@@ -65,15 +66,19 @@ class Check:
 
     def __str__(self) -> str:
         """Returns the table and the sentences under it, for a terminal."""
-        table = tabulate(self._rows(), _HEADINGS, tablefmt="simple")
-        return "\n".join((self._title(), "", *([table, ""] if table else []), *self._sentences()))
+        return "\n".join((self._title(), *self._tables("simple"), *self._sentences()))
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        table = tabulate(self._rows(), _HEADINGS, tablefmt="html")
+        table = "".join(self._tables("html"))
         sentences = "".join(f"<li>{escape(each)}</li>" for each in self._sentences())
         return f"<p>{escape(self._title())}</p>{table}<ul>{sentences}</ul>"
+
+    def _tables(self, form: str) -> Iterator[str]:
+        if rows := self._rows():
+            table = tabulate(rows, _HEADINGS, tablefmt=form, disable_numparse=True)
+            yield f"\n{table}\n"
 
     def _title(self) -> str:
         browsers = f"Pyodide {self.pyodide}" if self.pyodide else "no browsers"
@@ -107,8 +112,8 @@ class Check:
 
     def _warnings(self) -> Iterator[str]:
         yield from self.notes
-        yield from (f"{each.name}: {each.note}" for each in self.packages if each.note)
-        yield from (f"{each.name}: {each.warning}" for each in self.captures if each.warning)
+        yield from (each.note for each in self.packages if each.note)
+        yield from (each.warning for each in self.captures if each.warning)
 
 
 MENTIONED_BYTES = 100_000
@@ -122,4 +127,5 @@ def _size(size: int | None) -> str:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"
+    name = error.type_name if isinstance(error, RemoteError) else type(error).__name__
+    return f"{name}: {lines[0]}"

@@ -70,15 +70,18 @@ class Rehearsal:
             TimeoutError: It took longer than `timeout` seconds.
             ClosedError: It was killed.
         """
-        with TemporaryDirectory(prefix="nitocris-") as elsewhere:
-            process = self._process = subprocess.Popen(  # noqa: S603  # ourselves
+        with (
+            TemporaryDirectory(prefix="nitocris-") as elsewhere,
+            subprocess.Popen(  # noqa: S603  # ourselves
                 [sys.executable, "-P", "-c", _MAIN],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=elsewhere,
                 start_new_session=True,  # Ctrl-C is for the owner, who then kills this
-            )
+            ) as process,
+        ):
+            self._process = process
             if self._killed:
                 process.kill()
             try:
@@ -89,7 +92,6 @@ class Rehearsal:
                 ) from None
             finally:
                 process.kill()
-                process.wait()
         if self._killed:
             raise ClosedError("the dry run was ended")
         if process.returncode:
