@@ -26,6 +26,7 @@ _WORKER_SIDE = (
     "worker/keywords.py",
     "worker/results.py",
     "worker/rules.py",
+    "worker/seeded.py",
     "worker/pyodide.py",
 )
 """All that `nitocris.worker.pyodide` imports, and what wraps functions; a test proves that it is
