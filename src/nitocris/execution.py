@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
 
-from . import links
+from . import links, takeover
 from .call import (
     DEFAULT_TIMEOUT,
     Call,
@@ -138,7 +138,7 @@ class DistributedExecution(Executor):
             progress=progress,
         )
         self._classes: tuple[type, ...] = ()
-        self._lifetime = Lifetime(partial(Serving, self._options), progress=progress)
+        self._lifetime = Lifetime(partial(_serve, weakref.ref(self)), progress=progress)
         # For the garbage collector and the end of the interpreter; its second call does nothing.
         weakref.finalize(self, self._lifetime.close)
 
@@ -378,6 +378,16 @@ class DistributedExecution(Executor):
         # A stream in order raises an error in its place, so others go on until that comes.
         call = replace(call, keep_going=call.keep_going or ordered)
         return Stream(call, self._lifetime.running, ordered=ordered)
+
+
+def _serve(reference: weakref.ref[DistributedExecution]) -> Serving:
+    """Starts the server of an execution, which its lifetime must not keep alive."""
+    execution = reference()
+    assert execution is not None  # it is being used
+    former = takeover.former(execution)
+    if former is not None and not former._lifetime.running.works():
+        former.close()
+    return Serving(execution._options)
 
 
 def _check_port(name: str, value: int | None) -> int | None:
