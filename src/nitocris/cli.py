@@ -33,6 +33,9 @@ COMMANDS = {
     "worker": Command("worker", "compute for somebody on this machine, natively"),
 }
 
+INTERRUPTED = 130
+"""What shells expect of a command that Ctrl-C has ended: 128 and the number of SIGINT."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
@@ -50,5 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             module.add_arguments(own)
             own.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
-    code: int = options.run(options)
+    try:
+        code: int = options.run(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return code

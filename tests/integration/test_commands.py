@@ -43,6 +43,22 @@ def test_workers_start_without_the_server() -> None:
     assert "link is missing" in done.stderr
 
 
+def test_ctrl_c_ends_a_worker_as_shells_expect() -> None:
+    """Without a traceback, with 128 and the number of the signal."""
+    with subprocess.Popen(
+        [*NITOCRIS, "worker", f"http://127.0.0.1:1/worker#{'a' * 22}"],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as worker:
+        assert worker.stderr is not None
+        assert "no connection" in worker.stderr.readline()
+        worker.send_signal(signal.SIGINT)
+        _, errors = worker.communicate(timeout=30)
+
+    assert worker.returncode == 130
+    assert errors == ""
+
+
 def test_demo_computes() -> None:
     """Two local workers, the link, and an estimate at the end."""
     done = run("demo", "--items", "5")

@@ -168,7 +168,7 @@ def check_proxies(proxies: Mapping[str, str] | None = None) -> Finding:
         "proxy",
         "warning",
         f"{shown}; packages are downloaded through it, workers connect without",
-        "a volunteer's browser with such a proxy must leave out the link's address",
+        "if a browser uses it too, take the link's address out of what goes through it",
     )
 
 

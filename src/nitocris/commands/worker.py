@@ -51,8 +51,6 @@ def run(options: argparse.Namespace) -> int:
     except NitocrisError as error:
         print(f"nitocris worker: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
