@@ -6,6 +6,7 @@
 # make fuzz    a million damaged results into the codec
 # make chaos   60 SIGKILLs a minute among 20 native workers, for some minutes
 # make soak    five million items through one page: its memory, its chart, its longest tasks
+# make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
 # make simulation   10,000 seeds, 100,000 workers, and the table of docs/scheduler.md
 # make format  formats all sources
@@ -33,7 +34,7 @@ LANES = $(subst -j2,-j3,$(PARALLEL))
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: demo test check page wheel fuzz chaos soak screenshots simulation format clean
+.PHONY: demo test check page wheel fuzz chaos soak docs screenshots simulation format clean
 .PHONY: ready check-python check-page environment browsers test-processes test-browsers test-others
 
 demo: ready
@@ -90,6 +91,9 @@ chaos: $(ENVIRONMENT)
 
 soak: ready browsers
 	NITOCRIS_SOAK_ITEMS=5000000 $(BIN)/python -m pytest -q -s tests/browser/test_soak.py
+
+docs: $(ENVIRONMENT)
+	$(BIN)/python scripts/api_reference.py
 
 screenshots: ready browsers
 	$(BIN)/python scripts/screenshots.py

@@ -26,6 +26,7 @@ _WORKER_SIDE = (
     "worker/keywords.py",
     "worker/results.py",
     "worker/rules.py",
+    "worker/seeded.py",
     "worker/shared.py",
     "worker/sources.py",
     "worker/pyodide.py",

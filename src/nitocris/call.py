@@ -7,10 +7,14 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from math import isfinite
 from operator import length_hint
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from .errors import ConfigurationError
+from .seeds import SeedKind, seeded
 from .worker.rules import Rules
+
+if TYPE_CHECKING:
+    from numpy.random import SeedSequence
 
 Errors: TypeAlias = Literal["raise", "return", "skip"]
 
@@ -34,6 +38,10 @@ class MapOptions(TypedDict, total=False):
         retries: How often an item is computed again that raised one of `retry_on`.
         retry_on: Types of exceptions.
         buffersize: How many items at most are taken from the iterables and not yet handed over.
+        seed: Gives each call a random generator of its own as `rng=`, which depends on this number
+            (or NumPy `SeedSequence`) and the index of the item, and on nothing else.
+        seed_kind: Whose generators: "numpy" (the default), `numpy.random.Generator`, or "random",
+            `random.Random`.
     """
 
     errors: Errors | None
@@ -45,6 +53,8 @@ class MapOptions(TypedDict, total=False):
     retries: int | None
     retry_on: type[Exception] | tuple[type[Exception], ...] | None
     buffersize: int | None
+    seed: int | SeedSequence | None
+    seed_kind: SeedKind | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +143,22 @@ class Call:
             check_seconds("timeout", timeout)
         if buffersize is not None:
             check_count("buffersize", buffersize, low=1)
+        seed, seed_kind = options.get("seed"), options.get("seed_kind")
+        if seed is None and seed_kind is not None:
+            raise ConfigurationError(f"seed_kind={seed_kind!r} needs a seed, such as seed=42")
         errors = options.get("errors") or "raise"
         if errors not in ("raise", "return", "skip"):
             raise ConfigurationError(
                 f"errors={errors!r} is not known; use 'raise', 'return' or 'skip'"
             )
+        function, items = self.function, self.items
+        if seed is not None:
+            function = seeded(function, seed, seed_kind)
+            items = ((index, *arguments) for index, arguments in enumerate(items))
         return replace(
             self,
+            function=function,
+            items=items,
             limits=self.limits.overridden(_one_chunk_size(options)),
             errors=errors,
             keep_going=self.keep_going or errors != "raise",

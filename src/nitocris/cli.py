@@ -1,88 +1,62 @@
-"""The command line: `nitocris worker URL`, `nitocris cache list | fetch | clear`."""
+"""The command line: a table of commands, each of them a module.
+
+Such a module has `DESCRIPTION`, `add_arguments(parser)` and `run(options) -> exit code`.  Only that
+of the wanted command is imported, so that workers start without the server.
+"""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-import logging
-import os
 import sys
-import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
-from typing import Any
 
-from . import cache_command
-from .errors import NitocrisError
-from .local_worker import URL_VARIABLE
-from .worker.native import NativeWorker
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A line of the table.
+
+    Attributes:
+        module: Where it is, below `nitocris.commands`.
+        help: What it is for, in half a line.
+    """
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "cache": Command("cache", "list, fetch or clear the packages that are kept for browsers"),
+    "check": Command("check", "look at a script's first map before anybody else computes it"),
+    "demo": Command("demo", "a first map with a link, to try it with a phone"),
+    "doctor": Command("doctor", "look for what stands between others and your link"),
+    "worker": Command("worker", "compute for somebody on this machine, natively"),
+}
+
+INTERRUPTED = 130
+"""What shells expect of a command that Ctrl-C has ended: 128 and the number of SIGINT."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         prog="nitocris", description="Map functions over every device whose owner opens a link."
     )
     parser.add_argument("--version", action="version", version=version("nitocris"))
-    commands = parser.add_subparsers(dest="command", required=True)
-    worker = commands.add_parser(
-        "worker",
-        help="compute for somebody on this machine, natively",
-        description="Compute for the owner of a link, natively: their functions run with all your "
-        "rights, so use it only for people you trust. The link is the owner's d.worker_url.",
-    )
-    worker.add_argument("url", nargs="?", help=f"the owner's worker link, or in {URL_VARIABLE}")
-    worker.add_argument(
-        "--processes",
-        type=_processes,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="how many items to compute at once (default: the number of cores, %(default)s)",
-    )
-    worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
-    cache_command.add_parser(commands)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        own = commands.add_parser(name, help=command.help)
+        if name in arguments:
+            module = import_module(f"nitocris.commands.{command.module}")
+            own.description = module.DESCRIPTION
+            module.add_arguments(own)
+            own.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
-    return cache_command.run(options) if options.command == "cache" else _worker(options)
-
-
-def _worker(options: argparse.Namespace) -> int:
-    logging.basicConfig(
-        format="nitocris worker: %(message)s",
-        level=logging.WARNING if options.with_parent else logging.INFO,
-    )
-    url = options.url or os.environ.get(URL_VARIABLE)
-    if not url:
-        print("nitocris worker: the owner's worker link is missing", file=sys.stderr)
-        return 2
     try:
-        work = NativeWorker(url, options.processes).run()
-        asyncio.run(_until_parent_ends(work) if options.with_parent else work)
-    except NitocrisError as error:
-        print(f"nitocris worker: {error}", file=sys.stderr)
-        return 2
+        code: int = options.run(options)
     except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-async def _until_parent_ends(work: Coroutine[Any, Any, None]) -> None:
-    """Works until standard input ends, as it does when the parent closes it or dies."""
-    working = asyncio.create_task(work)
-    loop = asyncio.get_running_loop()
-
-    def watch() -> None:
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
-        loop.call_soon_threadsafe(working.cancel)
-
-    threading.Thread(target=watch, daemon=True).start()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
-
-
-def _processes(text: str) -> int:
-    count = int(text)
-    if not 1 <= count <= 1024:
-        raise argparse.ArgumentTypeError(f"between 1 and 1024, not {count}")
-    return count
+        return INTERRUPTED
+    return code

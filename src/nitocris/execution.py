@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
 
-from . import links
+from . import links, takeover
 from .call import (
     DEFAULT_TIMEOUT,
     Call,
@@ -151,7 +151,7 @@ class DistributedExecution(Executor):
             progress=progress,
         )
         self._classes: tuple[type, ...] = ()
-        self._lifetime = Lifetime(partial(Serving, self._options), progress=progress)
+        self._lifetime = Lifetime(partial(_serve, weakref.ref(self)), progress=progress)
         # For the garbage collector and the end of the interpreter; its second call does nothing.
         weakref.finalize(self, self._lifetime.close)
 
@@ -344,16 +344,7 @@ class DistributedExecution(Executor):
             TimeoutError: The item took longer than `timeout`.
         """
         check_function("check", function)
-        pip = Pip()
-        try:
-            return check(
-                self._call(options, function),
-                [arguments] if arguments else [],
-                self._options.packages,
-                find_places(self._options.wheels, pip),
-            )
-        finally:
-            pip.stop()
+        return self._look(self._call(options, function), [arguments] if arguments else [])
 
     def share(self, value: T) -> Shared[T]:
         """Encodes a value once, for all functions and items that it is needed for.
@@ -436,6 +427,14 @@ class DistributedExecution(Executor):
             check=self._check and not self._options.pickled_results,
         ).with_options(options)
 
+    def _look(self, call: Call, items: Sequence[tuple[Any, ...]]) -> Check:
+        pip = Pip()
+        try:
+            places = find_places(self._options.wheels, pip)
+            return check(call, items, self._options.packages, places)
+        finally:
+            pip.stop()
+
     def _map(self, call: Call) -> list[Any]:
         with self._lifetime.running.call(self):
             return run_map(self._lifetime.ready(), call)
@@ -446,6 +445,16 @@ class DistributedExecution(Executor):
         # A stream in order raises an error in its place, so others go on until that comes.
         call = replace(call, keep_going=call.keep_going or ordered)
         return Stream(call, self._lifetime.running, ordered=ordered)
+
+
+def _serve(reference: weakref.ref[DistributedExecution]) -> Serving:
+    """Starts the server of an execution, which its lifetime must not keep alive."""
+    execution = reference()
+    assert execution is not None  # it is being used
+    former = takeover.former(execution)
+    if former is not None and not former._lifetime.running.works():
+        former.close()
+    return Serving(execution._options)
 
 
 def _check_port(name: str, value: int | None) -> int | None:

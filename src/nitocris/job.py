@@ -15,6 +15,7 @@ from types import FunctionType
 from typing import Any, Self
 
 from .protocol import Progress
+from .worker.seeded import Seeded
 
 MAX_SOURCE_LENGTH = 20_000
 """Characters; who reads on would rather have the file."""
@@ -39,8 +40,8 @@ class MappedFunction:
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Self:
         """Looks at a function, whatever it is, and never fails."""
-        while issubclass(type(function), partial):
-            function = function.func  # type: ignore[attr-defined]  # it is a partial
+        while issubclass(type(function), partial) or type(function) is Seeded:
+            function = function.function if type(function) is Seeded else function.func  # type: ignore[attr-defined]  # one of these
         name = _if_possible(_name, function) or type(function).__name__
         return cls(name[:MAX_NAME_LENGTH], _if_possible(_source, function))
 

@@ -77,8 +77,10 @@ def remember(owner: str, access: Access) -> None:
 
 def this_owner() -> str:
     """Returns what tells this script or notebook from others."""
-    notebook = os.environ.get("JPY_SESSION_NAME")
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    main = sys.modules.get("__main__")
+    # Jupyter and Visual Studio Code name the notebook's file, each in its own way.
+    notebook = os.environ.get("JPY_SESSION_NAME") or getattr(main, "__vsc_ipynb_file__", None)
+    script = getattr(main, "__file__", None)
     return notebook or (os.path.abspath(script) if script else f"{Path.cwd()}/interactive")
 
 

@@ -137,6 +137,10 @@ class Serving:
                 return await self._listen(access, access.port, owner)
             except PortInUseError:
                 # The same script already runs: this one is another execution with another link.
+                self._tell(
+                    "the link of before is still in use by an execution of the same script or "
+                    "notebook, so this one gets another; to keep the link, close that one first."
+                )
                 return await self._listen(links.new_access(), 0, None)
         return await self._listen(access, wanted, owner)
 

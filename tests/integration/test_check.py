@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -155,3 +156,66 @@ def test_each_function_is_looked_at_once(capfd: pytest.CaptureFixture[str]) -> N
                 execution.map(slow, range(3), timeout=1.5)
 
     assert capfd.readouterr().err.count("Before you share slow") == 1
+
+
+SCRIPT = """
+import sys
+from beside import double
+from nitocris import DistributedExecution
+
+with DistributedExecution() as d:
+    d.wait_for_workers(3)
+    print("link", d.url, sys.argv[1:])
+    d.map(double, range(int(sys.argv[1])))
+    print("never")
+"""
+
+
+def nitocris_check(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nitocris", "check", str(script), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+
+
+def test_a_script_is_run_as_far_as_its_first_map(tmp_path: Path) -> None:
+    """No link, no waiting, nobody else; what the map needs is said."""
+    (tmp_path / "beside.py").write_text("def double(x):\n    return 2 * x\n")
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+
+    done = nitocris_check(script, "4", "--flag")
+
+    assert done.returncode == 0, done.stderr
+    assert "link (no link: this is a check) ['4', '--flag']" in done.stdout
+    assert "Before you share double" in done.stdout
+    assert "beside" in done.stdout
+    assert "never" not in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        ("from nitocris import *\nDistributedExecution().map(abs, 'a')", 1, "TypeError: bad oper"),
+        ("from nitocris import *\nDistributedExecution(packages='numpy')", 1, "must be a list"),
+        ("1 + 1", 2, "came to its end without a map"),
+        (None, 2, "there is no script"),
+    ],
+)
+def test_a_script_that_cannot_be_shared(
+    content: str | None, code: int, said: str, tmp_path: Path
+) -> None:
+    """The exit code tells programs, a sentence tells people."""
+    script = tmp_path / "script.py"
+    if content is not None:
+        script.write_text(content)
+
+    done = nitocris_check(script)
+
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

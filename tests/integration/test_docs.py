@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 
 _BLOCK = re.compile(r"^(<!-- not run -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
 # Readers have volunteers; here a native worker stands in for them.
 _START = """
 import runpy
@@ -83,6 +85,44 @@ def test_block(source: str, tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def pages() -> list[Path]:
+    """Returns all Markdown that people read."""
+    return [
+        *sorted(ROOT.glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+        *sorted((ROOT / "examples").glob("*.md")),
+    ]
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in pages()])
+def test_links_lead_somewhere(page: Path) -> None:
+    """To a file that is there, and to a heading that it has."""
+    for target, _, fragment in (each.partition("#") for each in _LINK.findall(page.read_text())):
+        if target.startswith(("http://", "https://")):
+            continue
+        found = (page.parent / target) if target else page
+        assert found.exists(), target
+        if fragment and found.suffix == ".md":
+            assert fragment in headings(found.read_text()), f"{target}#{fragment}"
+
+
+def headings(text: str) -> set[str]:
+    """Returns the fragments by which GitHub knows the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_api_is_what_the_docstrings_say() -> None:
+    """`make docs` has been run since the last change of one."""
+    script = ROOT / "scripts" / "api_reference.py"
+
+    done = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_values_in_comments_are_checked() -> None:

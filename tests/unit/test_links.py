@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,19 @@ def test_a_damaged_memory_counts_as_none(own_home: Path, text: str) -> None:
     memory(own_home).write_bytes(text.encode("utf-8", "surrogateescape"))
 
     assert links.recall("a.py") is None
+
+
+def test_notebooks_have_links_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the file that Jupyter or Visual Studio Code names, not by the kernel's folder."""
+    main = sys.modules["__main__"]
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.delattr(main, "__file__", raising=False)
+
+    assert links.this_owner() == f"{Path.cwd()}/interactive"
+    monkeypatch.setattr(main, "__vsc_ipynb_file__", "/work/code.ipynb", raising=False)
+    assert links.this_owner() == "/work/code.ipynb"
+    monkeypatch.setenv("JPY_SESSION_NAME", "/work/lab.ipynb")
+    assert links.this_owner() == "/work/lab.ipynb"
 
 
 def test_tokens_are_not_to_be_guessed() -> None:

@@ -17,26 +17,25 @@ from pathlib import Path
 import platformdirs
 from packaging.utils import canonicalize_name
 
-from .errors import PackageError
-from .installed import Installed, version_here
-from .matching import match_installed
-from .packages import Places, folders_from_environment, resolve
-from .pip_resolver import Pip
-from .pyodide_lock import find_lock
-from .wheel_folders import sort
+from ..errors import PackageError
+from ..installed import Installed, version_here
+from ..matching import match_installed
+from ..packages import Places, folders_from_environment, resolve
+from ..pip_resolver import Pip
+from ..pyodide_lock import find_lock
+from ..wheel_folders import sort
+
+DESCRIPTION = (
+    "Packages for browsers are downloaded once and kept. Fetch what a room without the internet "
+    "will need while there is some."
+)
 
 _MB = 1e6
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command's arguments to those of `nitocris`."""
-    cache = commands.add_parser(
-        "cache",
-        help="list, fetch or clear the packages that are kept for browsers",
-        description="Packages for browsers are downloaded once and kept. Fetch what a room without "
-        "the internet will need while there is some.",
-    )
-    actions = cache.add_subparsers(dest="action", required=True)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Says what the command takes."""
+    actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="what is kept: package, version, size, for which Pyodide")
     fetch = actions.add_parser("fetch", help="download packages and what they depend on")
     fetch.add_argument("names", nargs="+", metavar="NAME", help="as for pip: numpy, 'pandas>=2'")
@@ -64,8 +63,6 @@ def run(options: argparse.Namespace) -> int:
     except PackageError as error:
         print(f"nitocris cache: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 

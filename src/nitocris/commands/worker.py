@@ -1,0 +1,76 @@
+"""`nitocris worker URL`: computes for an owner on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+from ..errors import NitocrisError
+from ..local_worker import URL_VARIABLE
+from ..worker.native import NativeWorker
+
+DESCRIPTION = (
+    "Compute for the owner of a link, natively: their functions run with all your rights, so use "
+    "it only for people you trust. The link is the owner's d.worker_url."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Says what the command takes."""
+    parser.add_argument("url", nargs="?", help=f"the owner's worker link, or in {URL_VARIABLE}")
+    parser.add_argument(
+        "--processes",
+        type=_processes,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="how many items to compute at once (default: the number of cores, %(default)s)",
+    )
+    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Computes until refused or interrupted; returns the exit code."""
+    logging.basicConfig(
+        format="nitocris worker: %(message)s",
+        level=logging.WARNING if options.with_parent else logging.INFO,
+    )
+    url = options.url or os.environ.get(URL_VARIABLE)
+    if not url:
+        print("nitocris worker: the owner's worker link is missing", file=sys.stderr)
+        return 2
+    try:
+        work = NativeWorker(url, options.processes).run()
+        asyncio.run(_until_parent_ends(work) if options.with_parent else work)
+    except NitocrisError as error:
+        print(f"nitocris worker: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+async def _until_parent_ends(work: Coroutine[Any, Any, None]) -> None:
+    """Works until standard input ends, as it does when the parent closes it or dies."""
+    working = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+        loop.call_soon_threadsafe(working.cancel)
+
+    threading.Thread(target=watch, daemon=True).start()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+
+
+def _processes(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= 1024:
+        raise argparse.ArgumentTypeError(f"between 1 and 1024, not {count}")
+    return count
