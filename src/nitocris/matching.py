@@ -88,12 +88,12 @@ def match_installed(installed: Iterable[Installed], places: Places) -> list[Matc
 def _match(installed: Installed, places: Places) -> Match:
     name, here = installed.name, installed.version
     resolver = places.resolver()
-    versions = list(resolver.versions(name))
+    if in_folders := resolver.in_folders(name):
+        return Match(name, here, _nearest(in_folders, here), installed.module)
+    versions = resolver.versions(name)
     exactly = next((each for each in versions if _same(each, here)), None)
     if exactly is not None:
         return Match(name, here, exactly, installed.module)
-    if resolver.in_folders(name):
-        return Match(name, here, _nearest(versions, here), installed.module)
     problem = "no wheel of it is pure Python or built for Pyodide"
     if places.pip is not None:
         listed, problem = _ask(places.pip, installed, places, problem)
@@ -142,7 +142,11 @@ def _nearest(versions: Collection[str], here: str) -> str | None:
 
 def _same(one: str, other: str) -> bool:
     left, right = _parsed(one), _parsed(other)
-    return one == other if left is None or right is None else left.public == right.public
+    return (
+        one == other
+        if left is None or right is None
+        else Version(left.public) == Version(right.public)
+    )
 
 
 def _parsed(text: str) -> Version | None:

@@ -53,10 +53,6 @@ def only_this_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Pip's configuration as an owner without the internet has it."""
     index = tmp_path / "an index"
     index.mkdir()
-    for name in [name for name in os.environ if name.startswith("PIP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", index.as_uri())
     return index
 
