@@ -69,9 +69,9 @@ def match_modules(modules: Collection[str], places: Places) -> list[Match]:
     Raises:
         PackageError: A folder cannot be read, or the cache cannot be written.
     """
-    installed, without = distributions_of(modules)
+    installed, missing = distributions_of(modules)
     matches = match_installed(installed, places)
-    for module in without:
+    for module in missing:
         matches += [
             Match(locked.name, None, locked.version, module)
             for locked in places.lock.packages.values()

@@ -18,7 +18,7 @@ from tests.support.wheels import Release, write_wheel
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that Python imports from."""
-    path = tmp_path / "site"
+    path = tmp_path / "site-packages"
     path.mkdir()
     monkeypatch.syspath_prepend(path)
     return path
