@@ -12,7 +12,7 @@ from nitocris.matching import Match, match_modules
 from nitocris.packages import Places
 from nitocris.pip_resolver import Pip
 from nitocris.plan import PlannedPackage, plan
-from tests.support.wheels import Release, write_wheel
+from tests.support.wheels import Release, install, write_wheel
 
 
 @pytest.fixture
@@ -48,18 +48,6 @@ def places(tmp_path: Path) -> Places:
         lambda url, _: release.files[Path(url).name],
         Pip(),
     )
-
-
-def install(site: Path, name: str, version: str, module: str, origin: str = "") -> None:
-    """Installs a distribution with one module, as pip leaves it."""
-    (site / f"{module}.py").touch()
-    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    (info / "top_level.txt").write_text(f"{module}\n")
-    (info / "RECORD").write_text(f"{module}.py,,\n")
-    if origin:
-        (info / "direct_url.json").write_text(origin)
 
 
 class TestVersions:
@@ -164,7 +152,13 @@ class TestInstalled:
 
     def test_editable_installs(self, site: Path) -> None:
         """They are the owner's own, too."""
-        install(site, "mine", "1.0", "mine", '{"url": "file:///x", "dir_info": {"editable": true}}')
+        install(
+            site,
+            "mine",
+            "1.0",
+            "mine",
+            origin='{"url": "file:///x", "dir_info": {"editable": true}}',
+        )
 
         assert distributions_of(["mine"]) == ([], [])
 
