@@ -18,6 +18,7 @@ import platformdirs
 from packaging.utils import canonicalize_name
 
 from .errors import PackageError
+from .index_wheels import UNFINISHED
 from .installed import Installed, version_here
 from .matching import match_installed
 from .packages import Places, folders_from_environment, resolve
@@ -76,7 +77,7 @@ def list_cache() -> None:
     for release in sorted(path for path in (root / "wheels").glob("*") if path.is_dir()):
         files = [path for path in release.rglob("*") if path.suffix in (".whl", ".zip")]
         for path in sorted(files, key=lambda path: path.name.lower()):
-            if any(part.startswith("fetching-") for part in path.parts):
+            if any(part.startswith(UNFINISHED) for part in path.parts):
                 continue
             name, version = _named(path)
             size = path.stat().st_size
