@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from .errors import PackageError
 from .index_wheels import UNFINISHED
 from .installed import Installed, version_here
-from .matching import match_installed
+from .matching import forget_lacking, match_installed
 from .packages import Places, folders_from_environment, resolve
 from .pip_resolver import Pip
 from .pyodide_lock import find_lock
@@ -101,6 +101,7 @@ def fetch(names: Sequence[str], folders: Sequence[Path] = ()) -> None:
     try:
         lock = find_lock((sys.version_info.major, sys.version_info.minor))
         places = Places(lock, [*folders, *folders_from_environment()], pip=Pip())
+        forget_lacking(places)
         wheels = {wheel.sha256: wheel for wheel in resolve(names, places)}
         for match in match_installed([*_plain_and_here(names)], places):
             # What a function is found to use comes in the version that is installed here.

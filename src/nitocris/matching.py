@@ -9,6 +9,7 @@ What the index was found not to have is remembered, so that the same function as
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from .installed import Installed, distributions_of
 from .packages import Places
 from .pip_resolver import Pip, PipError
 
+_LACKING = "lacking"
 _log = logging.getLogger("nitocris.packages")
 
 
@@ -85,6 +87,11 @@ def match_installed(installed: Iterable[Installed], places: Places) -> list[Matc
     return [_match(each, places) for each in installed]
 
 
+def forget_lacking(places: Places) -> None:
+    """Has the index asked again for what it did not have."""
+    shutil.rmtree(places.cache / _LACKING, ignore_errors=True)
+
+
 def _match(installed: Installed, places: Places) -> Match:
     name, here = installed.name, installed.version
     resolver = places.resolver()
@@ -105,7 +112,7 @@ def _match(installed: Installed, places: Places) -> Match:
 def _ask(pip: Pip, installed: Installed, places: Places, problem: str) -> tuple[Sequence[str], str]:
     """Has the installed version downloaded, or returns which there are, and what speaks against."""
     exactly = f"{installed.name}=={installed.version.partition('+')[0]}"
-    remembered = places.cache / "lacking" / f"{exactly}.txt"
+    remembered = places.cache / _LACKING / f"{exactly}.txt"
     try:
         return remembered.read_text().split(), problem
     except OSError:

@@ -52,6 +52,7 @@ class Serving:
         coordinator: Lives on the loop.
         url: The link for volunteers; empty where none are admitted.
         worker_url: The link for native workers.
+        places: Where packages for browsers are looked for; None if browsers cannot take part.
     """
 
     def __init__(self, options: Options) -> None:
@@ -115,7 +116,7 @@ class Serving:
 
     async def _open(self) -> links.Access:
         self.coordinator = Coordinator(self._tell)
-        places = find_places(self._options.wheels, self._pip)
+        self.places = places = find_places(self._options.wheels, self._pip)
         self._provision = Provision(
             self._options.packages,
             None if places is None else partial(match_modules, places=places),
