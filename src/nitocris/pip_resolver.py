@@ -35,7 +35,12 @@ DEADLINE = 600.0
 
 _BUILD = "99999pyodide"
 _FOUND_NONE = re.compile(r"satisfies the requirement (.+?) \(from .*?versions: (.*)\)")
-_NO_NETWORK = ("connection broken by", "Could not fetch URL", "ConnectionError", "Network is un")
+_NO_NETWORK = (
+    "connection broken by",
+    "Could not fetch URL",
+    "ConnectionError",
+    "Credentials not correct",
+)
 _log = logging.getLogger("nitocris.packages")
 
 
@@ -45,7 +50,7 @@ class PipError(Exception):
     Attributes:
         requirement: The requirement that nothing satisfies, if it is that.
         versions: What there is of it for this platform.
-        network: Whether an index could not be reached, so that there may be more.
+        network: What it says of an index that could not be asked, so that there may be more.
     """
 
     def __init__(self, said: str) -> None:
@@ -54,7 +59,10 @@ class PipError(Exception):
         self.requirement = match[1] if match else None
         listed = [] if match is None or match[2] == "none" else match[2].split(", ")
         self.versions = [each for each in listed if _is_version(each)]
-        self.network = any(each in said for each in _NO_NETWORK)
+        self.network = next(
+            (line[:300] for line in said.splitlines() if any(each in line for each in _NO_NETWORK)),
+            None,
+        )
 
 
 class NoPipError(PipError):
@@ -165,7 +173,11 @@ class Pip:
             raise PipError(said)
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[str]:
-        usual = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_REQUIRE_VIRTUALENV": "0"}
+        usual = {
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_QUIET": "0",  # its reasons are read
+            "PIP_REQUIRE_VIRTUALENV": "0",
+        }
         with self._guard:
             self._check_stopped()
             try:

@@ -353,6 +353,7 @@ def test_closing_does_not_wait_for_an_index(bench: Bench, monkeypatch: pytest.Mo
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.setenv("PIP_DEFAULT_TIMEOUT", "600")
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.getsockname()[1]}/")
         thread = threading.Thread(target=work, args=(resolve,))
         thread.start()
