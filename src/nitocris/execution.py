@@ -117,8 +117,8 @@ class DistributedExecution(Executor):
         title: str | None = None,
         description: str | None = None,
     ) -> None:
-        if isinstance(packages, str):
-            raise ConfigurationError(f"packages must be a list, such as [{packages!r}]")
+        if isinstance(packages, str | os.PathLike):
+            raise ConfigurationError(f"packages must be a list, such as [{str(packages)!r}]")
         if isinstance(wheels, str | os.PathLike):
             raise ConfigurationError(f"wheels must be a list of folders, such as [{wheels!r}]")
         if results not in ("safe", "pickle"):

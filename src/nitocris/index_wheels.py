@@ -19,6 +19,9 @@ from pathlib import Path
 
 from .errors import PackageError
 
+UNFINISHED = "fetching-"
+"""How folders begin whose process is at work, or was interrupted."""
+
 _log = logging.getLogger("nitocris.packages")
 
 
@@ -71,17 +74,16 @@ class IndexWheels:
         """Gives a folder beside the wheels, which is removed afterwards.
 
         Raises:
-            PackageError: The cache cannot be written.
+            PackageError: The cache cannot be written; also for what is done within.
         """
         try:
             self.cache.mkdir(parents=True, exist_ok=True)
-            scratch = tempfile.TemporaryDirectory(
-                dir=self.cache, prefix="fetching-", ignore_cleanup_errors=True
-            )
+            with tempfile.TemporaryDirectory(
+                dir=self.cache, prefix=UNFINISHED, ignore_cleanup_errors=True
+            ) as name:
+                yield Path(name)
         except OSError as error:
             raise self._unwritable(error) from error
-        with scratch as name:
-            yield Path(name)
 
     def _unwritable(self, error: OSError) -> PackageError:
         return PackageError(

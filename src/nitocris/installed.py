@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +16,9 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from .local_resolver import BUNDLED
+
+_INSTALLED = {"site-packages", "dist-packages"}
+"""Folders of what is installed; the second is Debian's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +31,29 @@ class Installed:
 
 
 def distributions_of(modules: Collection[str]) -> tuple[list[Installed], list[str]]:
-    """Returns the distributions of top-level modules, and the modules that have none.
+    """Returns the distributions of top-level modules, and the modules that are not here at all.
 
-    Blocks for some tenths of a second in large environments: call it in a thread.
+    Blocks for some tenths of a second where a distribution is named otherwise than its module:
+    call it in a thread.
     """
-    bringing = metadata.packages_distributions() if modules else {}
     found: dict[str, Installed] = {}
-    without = []
+    missing = []
+    everything: Mapping[str, Sequence[str]] | None = None
     for module in sorted(modules):
-        names = [canonicalize_name(each) for each in bringing.get(module, ())]
-        if not names:
-            without.append(module)
-        for name in _used(module, sorted(set(names))):
-            distribution = metadata.distribution(name)
-            if (
-                name not in BUNDLED
-                and not _is_editable(distribution)
-                and _is_in(distribution, module)
-            ):
-                found.setdefault(name, Installed(name, distribution.version, module))
-    return list(found.values()), without
+        places = _places(module)
+        if not places:
+            missing.append(module)
+        if not any({*place.parts} & _INSTALLED for place in places):
+            continue
+        names = [module] if _is_of_this_name(module, places) else None
+        if names is None:
+            everything = everything or metadata.packages_distributions()
+            names = _used(module, sorted(set(everything.get(module, ()))))
+        for each in names:
+            name, version = canonicalize_name(each), version_here(each)
+            if name not in BUNDLED and version is not None and not _is_editable(each):
+                found.setdefault(name, Installed(name, version, module))
+    return list(found.values()), missing
 
 
 def version_here(name: str) -> str | None:
@@ -76,22 +82,30 @@ def _files(name: str) -> set[str]:
     return {str(Path(str(each.locate())).resolve()) for each in distribution.files or ()}
 
 
-def _is_editable(distribution: metadata.Distribution) -> bool:
+def _is_editable(name: str) -> bool:
     try:
-        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+        origin = json.loads(metadata.distribution(name).read_text("direct_url.json") or "{}")
         return bool(origin.get("dir_info", {}).get("editable"))
     except (ValueError, AttributeError):
         return False
 
 
-def _is_in(distribution: metadata.Distribution, module: str) -> bool:
-    """Whether a module is imported from where the distribution is, not from a file of that name."""
-    loaded = sys.modules.get(module)
+def _is_of_this_name(module: str, places: Collection[Path]) -> bool:
+    """Whether a distribution has the module's own name, and the module is from where it is."""
     try:
-        spec = getattr(loaded, "__spec__", None) or importlib.util.find_spec(module)
+        root = metadata.distribution(module)
+    except (metadata.PackageNotFoundError, ValueError):
+        return False
+    starts = [Path(str(root.locate_file(f"{module}{end}"))) for end in (".py", "/__init__.py")]
+    return any(start.resolve() in places for start in starts)
+
+
+def _places(module: str) -> list[Path]:
+    """Returns where a module is imported from; nothing if it is not here, or part of Python."""
+    spec = getattr(sys.modules.get(module), "__spec__", None)
+    try:
+        spec = spec or importlib.util.find_spec(module)
     except (ImportError, ValueError):
-        return True
+        return []
     places = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or ())]
-    root = Path(str(distribution.locate_file(""))).resolve()
-    known = [Path(each).resolve() for each in places if each and Path(each).is_absolute()]
-    return not known or any(each.is_relative_to(root) for each in known)
+    return [Path(each).resolve() for each in places if each and Path(each).is_absolute()]

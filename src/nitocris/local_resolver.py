@@ -94,14 +94,13 @@ class LocalResolver:
             marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras)
         )
 
-    def versions(self, name: str) -> Iterator[str]:
-        """Yields the versions that are to be had here, the preferred place first."""
-        for choice in self._candidates(name):
-            yield str(choice.version)
+    def versions(self, name: str) -> list[str]:
+        """Returns the versions that are to be had here, the preferred place first."""
+        return [str(choice.version) for choice in self._candidates(name)]
 
-    def in_folders(self, name: str) -> bool:
-        """Whether one of the owner's folders has a wheel of this name that fits."""
-        return any(wheel.fits for wheel in self._folders.get(name, []))
+    def in_folders(self, name: str) -> list[str]:
+        """Returns the versions that fit in the owner's folders."""
+        return [str(wheel.version) for wheel in self._folders.get(name, []) if wheel.fits]
 
     def _add(self, requirement: Requirement, needed_by: str = "") -> None:
         """Chooses a package for a requirement, after all that it depends on."""

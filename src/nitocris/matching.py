@@ -9,6 +9,7 @@ What the index was found not to have is remembered, so that the same function as
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from .installed import Installed, distributions_of
 from .packages import Places
 from .pip_resolver import Pip, PipError
 
+_LACKING = "lacking"
 _log = logging.getLogger("nitocris.packages")
 
 
@@ -69,9 +71,9 @@ def match_modules(modules: Collection[str], places: Places) -> list[Match]:
     Raises:
         PackageError: A folder cannot be read, or the cache cannot be written.
     """
-    installed, without = distributions_of(modules)
+    installed, missing = distributions_of(modules)
     matches = match_installed(installed, places)
-    for module in without:
+    for module in missing:
         matches += [
             Match(locked.name, None, locked.version, module)
             for locked in places.lock.packages.values()
@@ -85,15 +87,20 @@ def match_installed(installed: Iterable[Installed], places: Places) -> list[Matc
     return [_match(each, places) for each in installed]
 
 
+def forget_lacking(places: Places) -> None:
+    """Has the index asked again for what it did not have."""
+    shutil.rmtree(places.cache / _LACKING, ignore_errors=True)
+
+
 def _match(installed: Installed, places: Places) -> Match:
     name, here = installed.name, installed.version
     resolver = places.resolver()
-    versions = list(resolver.versions(name))
+    if in_folders := resolver.in_folders(name):
+        return Match(name, here, _nearest(in_folders, here), installed.module)
+    versions = resolver.versions(name)
     exactly = next((each for each in versions if _same(each, here)), None)
     if exactly is not None:
         return Match(name, here, exactly, installed.module)
-    if resolver.in_folders(name):
-        return Match(name, here, _nearest(versions, here), installed.module)
     problem = "no wheel of it is pure Python or built for Pyodide"
     if places.pip is not None:
         listed, problem = _ask(places.pip, installed, places, problem)
@@ -105,7 +112,7 @@ def _match(installed: Installed, places: Places) -> Match:
 def _ask(pip: Pip, installed: Installed, places: Places, problem: str) -> tuple[Sequence[str], str]:
     """Has the installed version downloaded, or returns which there are, and what speaks against."""
     exactly = f"{installed.name}=={installed.version.partition('+')[0]}"
-    remembered = places.cache / "lacking" / f"{exactly}.txt"
+    remembered = places.cache / _LACKING / f"{exactly}.txt"
     try:
         return remembered.read_text().split(), problem
     except OSError:
@@ -142,7 +149,11 @@ def _nearest(versions: Collection[str], here: str) -> str | None:
 
 def _same(one: str, other: str) -> bool:
     left, right = _parsed(one), _parsed(other)
-    return one == other if left is None or right is None else left.public == right.public
+    return (
+        one == other
+        if left is None or right is None
+        else Version(left.public) == Version(right.public)
+    )
 
 
 def _parsed(text: str) -> Version | None:

@@ -180,9 +180,12 @@ def _refusal(
         return PackageError(f"{known}; {failure}")
     if failure.network:
         return PackageError(
-            f"{known}; your package index cannot be reached either ({failure}): connect this "
-            "machine to the internet once, or run 'nitocris cache fetch' with these names there"
+            f"{known}; your package index cannot be reached either ({failure.network}): connect "
+            "this machine once, or run 'nitocris cache fetch' with these names where there is "
+            "internet"
         )
+    if "OSError" in str(failure):
+        return PackageError(f"pip could not fetch {', '.join(map(str, wanted))}: {failure}")
     if failure.requirement is None:
         return PackageError(
             f"pip finds no wheels for {', '.join(map(str, wanted))} that go together and run in "

@@ -35,7 +35,12 @@ DEADLINE = 600.0
 
 _BUILD = "99999pyodide"
 _FOUND_NONE = re.compile(r"satisfies the requirement (.+?) \(from .*?versions: (.*)\)")
-_NO_NETWORK = ("connection broken by", "Could not fetch URL", "ConnectionError", "Network is un")
+_NO_NETWORK = (
+    "connection broken by",
+    "Could not fetch URL",
+    "ConnectionError",
+    "Credentials not correct",
+)
 _log = logging.getLogger("nitocris.packages")
 
 
@@ -45,7 +50,7 @@ class PipError(Exception):
     Attributes:
         requirement: The requirement that nothing satisfies, if it is that.
         versions: What there is of it for this platform.
-        network: Whether an index could not be reached, so that there may be more.
+        network: What it says of an index that could not be asked, so that there may be more.
     """
 
     def __init__(self, said: str) -> None:
@@ -54,7 +59,10 @@ class PipError(Exception):
         self.requirement = match[1] if match else None
         listed = [] if match is None or match[2] == "none" else match[2].split(", ")
         self.versions = [each for each in listed if _is_version(each)]
-        self.network = any(each in said for each in _NO_NETWORK)
+        self.network = next(
+            (line[:300] for line in said.splitlines() if any(each in line for each in _NO_NETWORK)),
+            None,
+        )
 
 
 class NoPipError(PipError):
@@ -140,23 +148,8 @@ class Pip:
     def _run(self, arguments: Sequence[str], lock: Lock) -> None:
         runner = str(Path(__file__).with_name("pip_runner.py"))
         markers = {key: text for key, text in lock.markers().items() if key != "extra"}
-        with self._guard:
-            self._check_stopped()
-            # -P: what lies beside the script is no place to import from.
-            process = subprocess.Popen(  # noqa: S603  # this interpreter, and no shell
-                [self._python, "-P", runner, json.dumps(markers), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                env={
-                    **os.environ,
-                    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-                    "PIP_REQUIRE_VIRTUALENV": "0",
-                },
-            )
-            self._running.add(process)
+        # -P: what lies beside the script is no place to import from.
+        process = self._start([self._python, "-P", runner, json.dumps(markers), *arguments])
         try:
             said, _ = process.communicate(timeout=DEADLINE)
         except subprocess.TimeoutExpired:
@@ -179,6 +172,29 @@ class Pip:
         if process.returncode != 0:
             raise PipError(said)
 
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[str]:
+        usual = {
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_QUIET": "0",  # its reasons are read
+            "PIP_REQUIRE_VIRTUALENV": "0",
+        }
+        with self._guard:
+            self._check_stopped()
+            try:
+                process = subprocess.Popen(  # noqa: S603  # this interpreter, and no shell
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                    env={**os.environ, **usual},
+                )
+            except OSError as error:
+                raise NoPipError(f"pip cannot be started with {command[0]!r}: {error}") from error
+            self._running.add(process)
+        return process
+
     def _check_stopped(self) -> None:
         if self._stopped:
             raise ClosedError("the execution was closed meanwhile")
@@ -187,6 +203,8 @@ class Pip:
 def _words(said: str) -> str:
     """Returns what pip gives as the reason, without its progress and its advice."""
     lines = [line.strip() for line in said.splitlines()]
+    if "ERROR: Exception:" in lines:  # A traceback of pip's own, whose last line says it.
+        return next((line for line in reversed(lines) if "Error: " in line), "it failed")
     reasons = [
         line.removeprefix("ERROR: ")[:300]
         for line in lines

@@ -19,6 +19,7 @@ from os import PathLike
 from pathlib import Path
 
 from .bytecode import compiled_wheel
+from .downloads import UnreachableError
 from .environment import Environment, runtime
 from .errors import ClosedError, PackageError
 from .matching import Match
@@ -167,6 +168,8 @@ class Provision:
         try:
             names = [each.requirement for each in found.values()]
             environment = await self._grow((*self._named, *names))
+        except UnreachableError:
+            raise
         except PackageError as error:
             # Versions that are installed together here may be impossible together there.
             logger.info("without the versions that are installed here: %s", error)

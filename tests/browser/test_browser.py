@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 
 import cloudpickle
 import numpy as np
@@ -18,6 +20,7 @@ from nitocris import DistributedExecution, RemoteError, WorkerLostError
 from tests.browser import parts
 from tests.browser.conftest import Execution, Open, in_thread
 from tests.integration.test_native import sieve
+from tests.support.wheels import install, write_wheel
 
 cloudpickle.register_pickle_by_value(sys.modules["tests.integration.test_native"])
 pytestmark = pytest.mark.timeout(180)
@@ -104,6 +107,30 @@ def test_the_paper_s_listing_without_packages(
     volunteer(execution.url).start()
 
     assert execution.map(np.square, range(5)) == [0, 1, 4, 9, 16]
+
+
+def test_installed_distributions_come_at_the_owner_s_version(
+    execution: DistributedExecution,
+    volunteer: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the owner has installed is had from their package index, as it is here."""
+    site, index = tmp_path / "site-packages", tmp_path / "index"
+    for folder in (site, index):
+        folder.mkdir()
+    source = "VERSION = '{}'\ndef double(x):\n    return 2 * x\n"
+    install(site, "tiny-tool", "1.5", "tiny_tool", source.format("1.5"))
+    for version in ("1.4", "1.5", "1.6"):
+        write_wheel(index, "tiny-tool", version, source=source.format(version))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    monkeypatch.syspath_prepend(site)
+    tiny_tool = importlib.import_module("tiny_tool")
+    volunteer(execution.url).start()
+
+    found = execution.map(lambda x: (tiny_tool.VERSION, tiny_tool.double(x)), range(3))
+
+    assert found == [("1.5", 0), ("1.5", 2), ("1.5", 4)]
 
 
 def test_four_workers_in_one_page(execution: DistributedExecution, volunteer: Open) -> None:

@@ -53,10 +53,6 @@ def only_this_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Pip's configuration as an owner without the internet has it."""
     index = tmp_path / "an index"
     index.mkdir()
-    for name in [name for name in os.environ if name.startswith("PIP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", index.as_uri())
     return index
 
@@ -357,6 +353,7 @@ def test_closing_does_not_wait_for_an_index(bench: Bench, monkeypatch: pytest.Mo
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.setenv("PIP_DEFAULT_TIMEOUT", "600")
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.getsockname()[1]}/")
         thread = threading.Thread(target=work, args=(resolve,))
         thread.start()

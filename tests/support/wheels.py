@@ -24,8 +24,9 @@ def write_wheel(
     requires: Sequence[str] = (),
     requires_python: str = "",
     extras: Sequence[str] = (),
+    source: str = "",
 ) -> Path:
-    """Writes a wheel with one empty module, and returns its path."""
+    """Writes a wheel with one module, by default an empty one, and returns its path."""
     escaped = name.replace("-", "_")
     path = folder / f"{escaped}-{version}-{tag}.whl"
     metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
@@ -34,10 +35,24 @@ def write_wheel(
     metadata.extend(f"Requires-Dist: {each}" for each in requires)
     metadata.extend(f"Provides-Extra: {each}" for each in extras)
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{escaped}.py", "")
+        archive.writestr(f"{escaped}.py", source)
         archive.writestr(f"{escaped}-{version}.dist-info/METADATA", "\n".join([*metadata, "", ""]))
         archive.writestr(f"{escaped}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\n")
     return path
+
+
+def install(
+    site: Path, name: str, version: str, module: str, source: str = "", origin: str = ""
+) -> None:
+    """Installs a distribution with one module, as pip leaves it, into a `site-packages`."""
+    (site / f"{module}.py").write_text(source)
+    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "top_level.txt").write_text(f"{module}\n")
+    (info / "RECORD").write_text(f"{module}.py,,\n")
+    if origin:
+        (info / "direct_url.json").write_text(origin)
 
 
 @dataclass(slots=True)

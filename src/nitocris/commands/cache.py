@@ -18,8 +18,9 @@ import platformdirs
 from packaging.utils import canonicalize_name
 
 from ..errors import PackageError
+from ..index_wheels import UNFINISHED
 from ..installed import Installed, version_here
-from ..matching import match_installed
+from ..matching import forget_lacking, match_installed
 from ..packages import Places, folders_from_environment, resolve
 from ..pip_resolver import Pip
 from ..pyodide_lock import find_lock
@@ -73,7 +74,7 @@ def list_cache() -> None:
     for release in sorted(path for path in (root / "wheels").glob("*") if path.is_dir()):
         files = [path for path in release.rglob("*") if path.suffix in (".whl", ".zip")]
         for path in sorted(files, key=lambda path: path.name.lower()):
-            if any(part.startswith("fetching-") for part in path.parts):
+            if any(part.startswith(UNFINISHED) for part in path.parts):
                 continue
             name, version = _named(path)
             size = path.stat().st_size
@@ -97,6 +98,7 @@ def fetch(names: Sequence[str], folders: Sequence[Path] = ()) -> None:
     try:
         lock = find_lock((sys.version_info.major, sys.version_info.minor))
         places = Places(lock, [*folders, *folders_from_environment()], pip=Pip())
+        forget_lacking(places)
         wheels = {wheel.sha256: wheel for wheel in resolve(names, places)}
         for match in match_installed([*_plain_and_here(names)], places):
             # What a function is found to use comes in the version that is installed here.
