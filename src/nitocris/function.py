@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -141,10 +140,7 @@ def modules_used_by(*values: object) -> set[str]:
     are not among them: they travel.
     """
     parts = pickled(values)
-    tops = {name.partition(".")[0] for name in parts.mentioned}
-    others = {name for name in tops if not own_modules.is_own(name)}
-    found = others | own_modules.needs(parts.referenced).imports
-    return found - sys.stdlib_module_names - {"__main__", "cloudpickle", "nitocris"}
+    return set(own_modules.needs(parts.referenced, parts.mentioned).imports)
 
 
 def _blame(items: list[tuple[Any, ...]], start: int, error: Exception) -> NotSendableError:
