@@ -18,7 +18,6 @@ from .captures import reason_not_sendable
 from .errors import NotSendableError
 from .own_modules import Needs
 from .pickling import Blob, Pickled, joined, of_parts, pickled
-from .shipment import Part
 from .worker import sources
 from .worker.rules import Rules
 from .worker.shared import Shared
@@ -125,9 +124,7 @@ def share(value: object) -> Shared[Any]:
         modules = _needs(parts, ()).modules
     except Exception as error:
         raise _refusal("the shared value", (value,), error) from error
-    inline = [Part(each.data, each.read_only) for each in (*parts.bodies, *parts.buffers)]
-    count = len(parts.bodies)
-    payload = b"".join(shipment.pack(inline[:count], inline[count:]))
+    payload = parts.packed()
     needed = frozenset(parts.referenced) if modules else frozenset()
     return Shared(hashlib.sha256(payload).hexdigest(), payload, needed, value)
 
