@@ -114,7 +114,7 @@ def _check(module: str, files: tuple[_File, ...]) -> None:
         )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _zipped(files: tuple[_File, ...]) -> bytes:
     """Kept by name, size and time: a map over unchanged modules reads no file."""
     buffer = io.BytesIO()

@@ -98,10 +98,11 @@ def examine(function: object) -> Examination:
     walk = _Walk(function)
     found = sorted((_capture(*each) for each in walk.captures), key=lambda each: -each.bytes)
     try:
-        names = pickled(function).referenced
+        parts = pickled(function)
     except Exception:  # a capture says which part cannot be sent
-        names = walk.referenced
-    needed = own_modules.needs(names)
+        needed = own_modules.needs(walk.referenced)
+    else:
+        needed = own_modules.needs(parts.referenced, parts.mentioned)
     return Examination(needed.modules, needed.imports, tuple(found), needed.warnings)
 
 
@@ -208,6 +209,9 @@ def _capture(name: str, kind: str, value: Any) -> Capture:
         f"{name} has {size / 1e6:.1f} MB, which each device downloads once"
         if size > LARGE_BYTES
         else None,
+        f"{name} is an open file, of which workers get the content as it is now"
+        if isinstance(value, io.IOBase)
+        else None,
         _about_environment(name, value),
         _about_secrets(name, value),
     ]
@@ -253,9 +257,9 @@ def _named_parts(value: object) -> list[tuple[str, Any]]:
     for cls in type(value).__mro__:
         slots = cls.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
-            if hasattr(value, name) and not name.startswith("__"):
+            if hasattr(value, name):
                 found.append((name, getattr(value, name)))
-    return found[:_MAX_PARTS]
+    return [each for each in found if not each[0].startswith("__")][:_MAX_PARTS]
 
 
 def _kind_of(value: Any) -> tuple[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,6 @@ from .captures import reason_not_sendable
 from .errors import NotSendableError
 from .own_modules import Needs
 from .pickling import Blob, Pickled, joined, of_parts, pickled
-from .shipment import Part
 from .worker import sources
 from .worker.rules import Rules
 from .worker.shared import Shared
@@ -126,9 +124,7 @@ def share(value: object) -> Shared[Any]:
         modules = _needs(parts, ()).modules
     except Exception as error:
         raise _refusal("the shared value", (value,), error) from error
-    inline = [Part(each.data, each.read_only) for each in (*parts.bodies, *parts.buffers)]
-    count = len(parts.bodies)
-    payload = b"".join(shipment.pack(inline[:count], inline[count:]))
+    payload = parts.packed()
     needed = frozenset(parts.referenced) if modules else frozenset()
     return Shared(hashlib.sha256(payload).hexdigest(), payload, needed, value)
 
@@ -141,10 +137,7 @@ def modules_used_by(*values: object) -> set[str]:
     are not among them: they travel.
     """
     parts = pickled(values)
-    tops = {name.partition(".")[0] for name in parts.mentioned}
-    others = {name for name in tops if not own_modules.is_own(name)}
-    found = others | own_modules.needs(parts.referenced).imports
-    return found - sys.stdlib_module_names - {"__main__", "cloudpickle", "nitocris"}
+    return set(own_modules.needs(parts.referenced, parts.mentioned).imports)
 
 
 def _blame(items: list[tuple[Any, ...]], start: int, error: Exception) -> NotSendableError:

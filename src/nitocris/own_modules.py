@@ -75,17 +75,21 @@ class Place:
     folders: tuple[Path, ...] = ()
 
 
-def needs(names: Iterable[str]) -> Needs:
+def needs(names: Iterable[str], mentioned: Iterable[str] = ()) -> Needs:
     """Follows modules to all that they import.
 
     Args:
         names: What is imported, as the code says it: `a.b.c` may be a module or a name in one.
+        mentioned: Modules that are needed only if they are not the owner's own.
 
     Raises:
         NotSendableError: An own module cannot travel; the message says why.
     """
     search = _Search()
     search.follow(names)
+    for top in {name.partition(".")[0] for name in mentioned}:
+        if _place(top) is None:
+            search.note_other(top)
     modules: list[OwnModule] = []
     warnings: list[str] = []
     for place in search.places.values():
@@ -102,11 +106,6 @@ def needs(names: Iterable[str]) -> Needs:
     return Needs(tuple(modules), frozenset(search.others), tuple(warnings))
 
 
-def is_own(name: str) -> bool:
-    """Returns whether a module or its package is one of the owner's own."""
-    return _place(name.partition(".")[0]) is not None
-
-
 class _Search:
     def __init__(self) -> None:
         self.places: dict[str, Place] = {}
@@ -116,6 +115,7 @@ class _Search:
         """The modules that were looked into."""
 
     def follow(self, names: Iterable[str]) -> None:
+        """Looks for modules, and for all that they import."""
         waiting = deque(sorted(names))
         seen: set[str] = set()
         while waiting:
@@ -126,7 +126,7 @@ class _Search:
             top = name.partition(".")[0]
             place = self.places.get(top) or _place(top)
             if place is None:
-                self._note_other(top)
+                self._note_imported(top)
                 continue
             _check_name(place)
             self.places[top] = place
@@ -134,15 +134,19 @@ class _Search:
                 if module not in self.sources and module not in self.extensions:
                     waiting.extend(sorted(self._look_into(module, file)))
 
-    def _note_other(self, top: str) -> None:
+    def note_other(self, top: str) -> None:
+        """Notes a module that is none of the owner's own."""
+        if top not in sys.stdlib_module_names and top not in PRESENT and top != "__main__":
+            self.others.add(top)
+
+    def _note_imported(self, top: str) -> None:
         if is_in_memory(top):
             raise NotSendableError(
                 f"the module {top} was made in memory and has no file, so it cannot be imported on "
                 f"a worker; write it into {top}.py, or refer to it as a global, and not by an "
                 "import inside the function"
             )
-        if top not in sys.stdlib_module_names and top not in PRESENT and top != "__main__":
-            self.others.add(top)
+        self.note_other(top)
 
     def _look_into(self, module: str, file: Path) -> frozenset[str]:
         if file.name.endswith(_EXTENSIONS):

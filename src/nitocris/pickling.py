@@ -5,7 +5,8 @@
 
 Arrays come apart as buffers of protocol 5.  For `bytes`, `bytearray` and `str`, pickle has no such
 way, but it hands those of 64 KiB and more to its file as they are, without a copy and outside of
-its frames.  So the file sees them pass by, and nothing is asked of small things.
+its frames.  So the file sees them pass by, and nothing is asked of small things.  Arrays of
+objects, such as the texts of a data frame, have neither way; they become shipments of their own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any, ClassVar
 
 import cloudpickle
 
+from . import shipment
 from .imports import imports_of_function
 from .in_memory import InMemory, modules_in_memory_by_value
 from .protocol import Buffer
@@ -79,6 +81,14 @@ class Pickled:
     referenced: set[str] = field(default_factory=set)
     mentioned: set[str] = field(default_factory=set)
 
+    def packed(self) -> bytes:
+        """Returns a shipment with all parts in it, without blobs."""
+        bodies, buffers = (
+            [Part(part.data, part.read_only) for part in parts]
+            for parts in (self.bodies, self.buffers)
+        )
+        return b"".join(shipment.pack(bodies, buffers))
+
     @property
     def nbytes(self) -> int:
         """How much travels, if every device has nothing of it yet."""
@@ -94,7 +104,7 @@ def pickled(value: object) -> Pickled:
     parts = Pickled()
     file = _File(parts)
     with modules_in_memory_by_value() as in_memory:
-        _Pickler(file, parts, in_memory).dump(value)
+        _Pickler(file, parts, in_memory, whole=value).dump(value)
     file.close()
     return parts
 
@@ -140,6 +150,10 @@ class _File:
         return None
 
 
+def _is_large_array_of_objects(array: Any) -> bool:
+    return bool(array.dtype.hasobject) and bool(array.nbytes >= BLOB_BYTES)
+
+
 def _reduce_code(code: CodeType) -> tuple[Any, ...]:
     make, arguments = cloudpickle.CloudPickler.dispatch_table[CodeType](code)
     return make, tuple(code.co_filename if each == _NAMELESS else each for each in arguments)
@@ -155,9 +169,10 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no typ
         {CodeType: _reduce_code}, cloudpickle.CloudPickler.dispatch_table
     )
 
-    def __init__(self, file: _File, parts: Pickled, in_memory: InMemory) -> None:
+    def __init__(self, file: _File, parts: Pickled, in_memory: InMemory, whole: object) -> None:
         super().__init__(file, protocol=5, buffer_callback=self._keep_in_band)
         self._parts = parts
+        self._whole = whole
         self._in_memory = in_memory
         self._known: dict[int, Blob] = {}
         """Of shared values, by the id of their bytes: hashed once, not for every chunk."""
@@ -182,7 +197,19 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no typ
             self._share(value)
         else:
             self._parts.mentioned.add(kind.__module__)
+            if hasattr(value, "__qualname__"):  # what wraps a function, such as lru_cache
+                self._reference(value.__module__)
+            if kind.__name__ == "ndarray" and _is_large_array_of_objects(value):
+                return self._apart(value)
         return super().reducer_override(value)
+
+    def _apart(self, value: Any) -> Any:
+        if value is self._whole:
+            return super().reducer_override(value)
+        inner = pickled(value)
+        self._parts.referenced.update(inner.referenced)
+        self._parts.mentioned.update(inner.mentioned)
+        return shipment.unpack, (pickle.PickleBuffer(inner.packed()), {})
 
     def _reference(self, module: object) -> None:
         if isinstance(module, str):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -49,8 +50,15 @@ def encode(call: Call, function: Callable[..., Any] | None = None) -> Encoded:
         registry = codec.Registry(classes)
     shipment = encode_function(function or call.function, classes, call.rules)
     for warning in shipment.warnings:
-        say(f"Nitocris: {warning}.", wanted=call.progress)
+        if call.progress:
+            _warn_once(warning, shipment.blob_ids)
     return Encoded(shipment, registry)
+
+
+@lru_cache(maxsize=256)
+def _warn_once(warning: str, _: tuple[str, ...]) -> None:
+    """Says it again only when something else is sent: a thousand futures say it once."""
+    say(f"Nitocris: {warning}.", wanted=True)
 
 
 def start_map(

@@ -134,6 +134,68 @@ def test_items_of_own_classes_bring_their_module(project: Project) -> None:
     assert out == ["[1, 2]", "True", "True", "True", "shapes.Wrong: no 2, please True"]
 
 
+def test_whatever_can_be_called_brings_its_module(project: Project) -> None:
+    """Wrappers, methods, partials, instances, classes, and relative imports in a script."""
+    project.write(
+        "tools.py",
+        """
+        import functools
+        @functools.lru_cache
+        def cached(x): return x + 1
+        @functools.singledispatch
+        def dispatched(x): return x + 2
+        class Adder:
+            def __init__(self, by): self.by = by
+            def __call__(self, x): return x + self.by
+            def add(self, x): return x + self.by
+            @staticmethod
+            def static(x): return x + 5
+            @classmethod
+            def of(cls, x): return x + 6
+        """,
+    )
+
+    out, _ = project.run(
+        """
+        import functools, tools
+        several = [
+            tools.cached, tools.dispatched, tools.Adder(3), tools.Adder(4).add,
+            tools.Adder.static, tools.Adder.of, functools.partial(tools.Adder(0).add, 7),
+        ]
+        print([d.submit(each, *[0] * (i < 6)).result() for i, each in enumerate(several)])
+        print([d.map(each, [0]) for each in several[:6]])
+        """
+    )
+
+    assert out == ["[1, 2, 3, 4, 5, 6, 7]", "[[1], [2], [3], [4], [5], [6]]"]
+
+
+def test_a_script_that_is_part_of_a_package(project: Project) -> None:
+    """`python -m app`, with relative imports inside and outside of the function."""
+    project.write("app/tools.py", "def add(x): return x + 1\n")
+    project.write("app/__init__.py", "")
+    project.write(
+        "app/__main__.py",
+        START
+        + textwrap.dedent(
+            """
+            from . import tools
+            def work(x):
+                from .tools import add
+                return add(x) + tools.add(x)
+            print(d.map(work, [1]))
+            d.shutdown()
+            """
+        ),
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-m", "app"], capture_output=True, text=True, cwd=project.folder
+    )
+
+    assert done.stdout == "[4]\n", done.stderr
+
+
 def test_a_changed_module_travels_as_it_is_now(project: Project) -> None:
     """The owner hears that their own process still has the old one, until it reloads."""
     project.write("rates.py", "RATE = 1\ndef rate(x):\n    return x * 1\n")
