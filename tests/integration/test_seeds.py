@@ -108,3 +108,14 @@ def test_errors_name_the_owner_s_function(execution: DistributedExecution) -> No
         execution.map(refuse, [0], seed=1, seed_kind="random")
     assert caught.value.index == 0
     assert "in refuse" in caught.value.remote_traceback
+
+
+def test_numpy_is_imported_only_where_it_is_wanted() -> None:
+    """A worker without it computes with the standard library's generators."""
+
+    def has_numpy(_: int, rng: object) -> tuple[str, bool]:
+        return type(rng).__name__, "numpy" in sys.modules
+
+    with Execution(local_workers=1) as d:
+        assert d.map(has_numpy, [0], seed=1, seed_kind="random") == [("Random", False)]
+        assert d.map(has_numpy, [0], seed=1) == [("Generator", True)]
