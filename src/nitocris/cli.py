@@ -14,8 +14,8 @@ from importlib.metadata import version
 from typing import Any
 
 from .errors import NitocrisError
-from .local_worker import URL_VARIABLE
-from .worker.native import NativeWorker
+from .local_worker import EXIT_DISMISSED, URL_VARIABLE
+from .worker.native import DismissedError, NativeWorker
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def _worker(options: argparse.Namespace) -> int:
         asyncio.run(_until_parent_ends(work) if options.with_parent else work)
     except NitocrisError as error:
         print(f"nitocris worker: {error}", file=sys.stderr)
-        return 2
+        return EXIT_DISMISSED if isinstance(error, DismissedError) else 2
     except KeyboardInterrupt:
         return 130
     return 0

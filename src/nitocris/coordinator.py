@@ -21,6 +21,7 @@ from . import codec, protocol
 from . import events as ev
 from .blobs import Blobs
 from .bulletin import Bulletin, Reader
+from .dismissal import BY_OWNER
 from .errors import ClosedError, DecodeError, ProtocolError, RemoteError
 from .function import Shipment
 from .job import MappedFunction
@@ -232,6 +233,19 @@ class Coordinator:
         worker.capacity = capacity
         self._handle(ev.WorkerResized(number, worker.capacity))
         self._changed.set()
+
+    def dismiss(self, number: int) -> bool:
+        """Sends a device away by the owner's wish; it does not come back by itself.
+
+        Returns:
+            Whether it was there.
+        """
+        worker = self._workers.get(number)
+        if worker is None:
+            return False
+        self.announce(number, 0)  # so that nothing is lent while it says goodbye
+        worker.device.close(protocol.CLOSE_DISMISSED, BY_OWNER)
+        return True
 
     def leave(self, number: int) -> None:
         """Forgets a device; what it had on lease is lent again at once."""

@@ -182,6 +182,14 @@ class DistributedExecution(Executor):
         """The link for native workers, which run your functions with all rights of their user."""
         return self._lifetime.start().worker_url
 
+    @property
+    def dashboard_url(self) -> str:
+        """The link to the dashboard, for you alone: it shows all that goes on, errors included.
+
+        Whoever has it can also send devices away.
+        """
+        return self._lifetime.start().dashboard_url
+
     def map(  # type: ignore[override]  # the paper promises a list, the standard an iterator
         self,
         function: Callable[..., R],

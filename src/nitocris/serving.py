@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Serving:
         coordinator: Lives on the loop.
         url: The link for volunteers; empty where none are admitted.
         worker_url: The link for native workers.
+        dashboard_url: The link for the owner alone.
     """
 
     def __init__(self, options: Options) -> None:
@@ -60,11 +61,6 @@ class Serving:
         self.loop = LoopThread("nitocris")
         try:
             access = self.loop.run(self._open())
-            base = options.public_url or links.base_url(
-                links.reachable_address(options.host), access.port
-            )
-            self.url = "" if options.pickled_results else f"{base}/#{access.volunteer}"
-            self.worker_url = f"{base}/worker#{access.worker}"
             if options.local_workers:
                 self._worker = LocalWorker(
                     local_url(options.host, access), options.local_workers, self._tell
@@ -138,13 +134,24 @@ class Serving:
             options.public_url,
             volunteers=not options.pickled_results,
             max_devices=options.max_devices,
+            link=lambda: self.url,
         )
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
-        listening = links.Access(port, access.volunteer, access.worker)
+        listening = replace(access, port=port)
+        self._name_links(listening)
         if owner is not None:
             links.remember(owner, listening)
         return listening
+
+    def _name_links(self, access: links.Access) -> None:
+        options = self._options
+        base = options.public_url or links.base_url(
+            links.reachable_address(options.host), access.port
+        )
+        self.url = "" if options.pickled_results else f"{base}/#{access.volunteer}"
+        self.worker_url = f"{base}/worker#{access.worker}"
+        self.dashboard_url = f"{base}/owner#{access.owner}"
 
     async def _close(self) -> None:
         self.coordinator.close()

@@ -165,6 +165,19 @@ describe('a connection', () => {
     expect(sockets).toHaveLength(1);
   });
 
+  it('is told when the owner has sent it away, which is nobody’s fault', () => {
+    const { link, sockets, last, welcome } = setUp();
+    link.open();
+    welcome();
+
+    last().closes(4002, 'owner');
+    vi.advanceTimersByTime(120_000);
+
+    expect(link.state).toMatchObject({ state: 'refused', code: 'owner' });
+    expect(strings.refusals['owner']).toContain('The owner of the work has ended');
+    expect(sockets).toHaveLength(1);
+  });
+
   test.each([
     ['late', 'lost'],
     ['full', 'full'],

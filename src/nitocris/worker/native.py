@@ -15,6 +15,7 @@ import sys
 import aiohttp
 
 from .. import protocol
+from ..dismissal import BY_OWNER
 from ..errors import RefusedError
 from ..links import parse_worker_url
 from .blob_cache import BlobCache
@@ -28,6 +29,10 @@ LONGEST_WAIT = 30.0
 
 _SENT_AWAY = (protocol.CLOSE_BAD_RESULTS, protocol.CLOSE_DISMISSED)
 _CLOSED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
+
+
+class DismissedError(RefusedError):
+    """The owner has sent this worker away."""
 
 
 class NativeWorker:
@@ -46,6 +51,7 @@ class NativeWorker:
         """Connects, computes, and reconnects when the coordinator goes away.
 
         Raises:
+            DismissedError: The owner has sent it away.
             RefusedError: The coordinator does not admit this worker, or has sent it away.
         """
         headers = {"Authorization": f"Bearer {self._token}"}
@@ -87,4 +93,6 @@ class NativeWorker:
         finally:
             await session.close()
         if message.type is aiohttp.WSMsgType.CLOSE and message.data in _SENT_AWAY:
+            if message.extra == BY_OWNER:
+                raise DismissedError("the owner has sent this worker away")
             raise RefusedError(f"the coordinator has sent this worker away: {message.extra}")

@@ -70,6 +70,8 @@ const DISMISSALS: ReadonlyMap<number, string> = new Map([
   [4001, 'results'],
   [4002, 'dismissed'],
 ]);
+/** The reason beside 4002 when nothing is wrong with the device. */
+const BY_OWNER = 'owner';
 
 /** Milliseconds before the given attempt: doubled each time up to 30 s, times 0.5 to 1. */
 export function backoff(attempt: number, random: number): number {
@@ -201,7 +203,7 @@ export class CoordinatorLink {
 
   #closed(code: number, reason: string): void {
     const dismissal = DISMISSALS.get(code);
-    if (dismissal) return this.#refuse(dismissal, reason);
+    if (dismissal) return this.#refuse(reason === BY_OWNER ? BY_OWNER : dismissal, reason);
     // After a goodbye nobody answers at this address until the script runs again.
     const state = this.#state;
     const isOver = state.state === 'connecting' && state.after === 'ended';
