@@ -27,6 +27,8 @@ logger = logging.getLogger("nitocris.server")
 MAX_WORKERS = 100
 """That are told one by one, once a second: nobody reads more rows."""
 MAX_ERRORS = 20
+MAX_TRACEBACK_LENGTH = 8000
+"""Characters, of its end, where the error is."""
 MAX_MAPS = 20
 """Futures of many functions are as many maps."""
 _PRIVATE = {"Cache-Control": "no-store"}
@@ -59,7 +61,9 @@ class Dashboard:
 
     async def _stats(self, request: web.Request) -> web.Response:
         self._require_owner(request)
-        return web.json_response(told(self._coordinator.stats()), headers=_PRIVATE)
+        response = web.json_response(told(self._coordinator.stats()), headers=_PRIVATE)
+        response.enable_compression()
+        return response
 
     async def _volunteer_link(self, request: web.Request) -> web.Response:
         self._require_owner(request)
@@ -112,7 +116,10 @@ def told(stats: Stats) -> dict[str, Any]:
         stats,
         maps=stats.maps[:MAX_MAPS],
         workers=_worth_a_row(stats.workers),
-        errors=stats.errors[:MAX_ERRORS],
+        errors=tuple(
+            replace(group, traceback=group.traceback[-MAX_TRACEBACK_LENGTH:])
+            for group in stats.errors[:MAX_ERRORS]
+        ),
     )
     return asdict(cut) | {
         "connected": count_by_kind(stats.workers),

@@ -31,6 +31,7 @@ from .lifetime import Lifetime
 from .mapping import run_map
 from .server import DEFAULT_MAX_DEVICES
 from .serving import Options, Serving
+from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
 
@@ -340,6 +341,14 @@ class DistributedExecution(Executor):
             raise TimeoutError(
                 f"{serving.coordinator.capacity} of {workers} workers came within {timeout:g} s"
             ) from None
+
+    def stats(self) -> Stats:
+        """Returns what is known of running maps and connected workers at this moment.
+
+        Raises:
+            ClosedError: The execution is closed.
+        """
+        return self._lifetime.start().stats()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more work, and closes as soon as all maps, streams and futures are done.

@@ -239,10 +239,10 @@ class Server:
             await socket.prepare(request)
         except ConnectionError:
             return web.Response()  # the device has left before it was in; nobody reads this
-        connection = Connection(socket)
+        connection = Connection(socket, self._coordinator.count_sent)
         self._connections.add(connection)
         try:
-            await self._converse(connection)
+            await self._converse(connection, request.remote)
         except ProtocolError as error:
             logger.warning("a device broke the protocol: %s", error)
             connection.close(WSCloseCode.POLICY_VIOLATION, str(error))
@@ -253,7 +253,7 @@ class Server:
             self._connections.discard(connection)
         return socket
 
-    async def _converse(self, connection: Connection) -> None:
+    async def _converse(self, connection: Connection, address: str | None) -> None:
         """The life of one device."""
         hello = await self._admit(connection)
         if hello is None:
@@ -263,7 +263,9 @@ class Server:
         if refused := no_place(hello, coordinator.devices, self._max_devices):
             self._refuse(connection, refused)
             return
-        number = coordinator.join(connection, is_browser=hello.kind == "browser")
+        number = coordinator.join(
+            connection, is_browser=hello.kind == "browser", name=hello.name, address=address
+        )
         try:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
             coordinator.inform(number)

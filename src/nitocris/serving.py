@@ -21,6 +21,7 @@ from .local_worker import LocalWorker, local_url
 from .progress import say
 from .provision import Provision, bundled_lock, prepare
 from .server import Server
+from .stats import Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,10 @@ class Serving:
             self.stop()
             raise
 
+    def stats(self) -> Stats:
+        """Returns what is known of maps and workers now."""
+        return self.loop.run(self._stats())
+
     def require_packages(self) -> None:
         """Waits until the wheels are there.
 
@@ -104,8 +109,11 @@ class Serving:
     def _tell(self, text: str) -> None:
         say(f"Nitocris: {text}", wanted=self._options.progress)
 
+    async def _stats(self) -> Stats:
+        return self.coordinator.stats()
+
     async def _open(self) -> links.Access:
-        self.coordinator = Coordinator(self._tell)
+        self.coordinator = Coordinator(self._tell, self._options.title)
         self._provision = Provision(
             self._options.packages,
             bundled_lock(),

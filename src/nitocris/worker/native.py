@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import random
 import sys
 
@@ -26,6 +27,9 @@ logger = logging.getLogger("nitocris.worker")
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 """Seconds before reconnecting: doubled each time, multiplied by a random factor of 0.5 to 1."""
+
+MAX_NAME_LENGTH = 64
+"""Characters of a host's name that the protocol has room for."""
 
 _SENT_AWAY = (protocol.CLOSE_BAD_RESULTS, protocol.CLOSE_DISMISSED)
 _CLOSED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
@@ -83,6 +87,7 @@ class NativeWorker:
             kind="native",
             capacity=self._processes,
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
+            name=platform.node()[:MAX_NAME_LENGTH] or None,
         )
         try:
             await socket.send_bytes(protocol.encode(hello))
