@@ -43,9 +43,7 @@ class Dashboard:
         link: Returns the link for volunteers, an empty text where none are admitted.
     """
 
-    def __init__(
-        self, coordinator: Coordinator, access: Access, link: Callable[[], str]
-    ) -> None:
+    def __init__(self, coordinator: Coordinator, access: Access, link: Callable[[], str]) -> None:
         self._coordinator = coordinator
         self._access = access
         self._link = link

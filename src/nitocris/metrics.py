@@ -33,7 +33,9 @@ class _Snapshot(Collector):
 
 
 def _totals(stats: Stats) -> Iterator[Metric]:
-    yield _counter("nitocris_items_done", "Items that are done, also those that failed.", stats.done)
+    yield _counter(
+        "nitocris_items_done", "Items that are done, also those that failed.", stats.done
+    )
     yield _counter(
         "nitocris_retries",
         "Chunks that were lent again because a worker was lost, crashed or too slow.",

@@ -275,6 +275,9 @@ export const strings = {
         : `The owner’s computer refused a download (status ${status}).`,
   },
 
+  /** Of refusals that are nobody's fault, by their codes. */
+  refusalHeadings: { owner: 'Sent home' } as Readonly<Record<string, string>>,
+
   /** By the code of a refusal; other codes show the coordinator's own sentence. */
   refusals: {
     token: 'This link is not valid any more. Ask for a new one.',

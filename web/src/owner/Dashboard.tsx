@@ -25,7 +25,7 @@ interface Props {
 /** All that is known of an execution. */
 export function Dashboard({ view, onRetry, onDismiss }: Props) {
   const { stats, link, away } = view;
-  const explanation = explanationOf(stats);
+  const explanation = explanationOf(view);
   return (
     <Layout
       connection={away ? 'waiting' : 'open'}
@@ -40,8 +40,8 @@ export function Dashboard({ view, onRetry, onDismiss }: Props) {
       <div className="dashboard-head">
         <h1>{stats.title}</h1>
         {/* Only this line is announced: counters would talk all day. */}
-        <p className="dashboard-headline" aria-live="polite">
-          {headlineOf(stats)}
+        <p className="dashboard-headline" data-away={away !== null} aria-live="polite">
+          {headlineOf(view)}
         </p>
         {explanation && <p>{explanation}</p>}
       </div>

@@ -7,7 +7,16 @@ import type { Shown } from './watch';
 import { devicesOf, nameOf } from './words';
 
 const { columns } = ownerStrings.workers;
-const NUMBERS = ['busy', 'items', 'rate', 'chunk', 'failures', 'roundTrip', 'silent'] as const;
+const NUMBERS = [
+  'capacity',
+  'leases',
+  'items',
+  'rate',
+  'chunk',
+  'failures',
+  'roundTrip',
+  'silent',
+] as const;
 
 interface Props {
   readonly view: Shown;
@@ -83,7 +92,8 @@ function Row({ worker, isDismissed, onAsk }: RowProps) {
   const { dismissal, workers: words } = ownerStrings;
   const name = nameOf(worker);
   const values: Readonly<Record<(typeof NUMBERS)[number], string | null>> = {
-    busy: words.busy(worker.leases, worker.capacity),
+    capacity: words.count(worker.capacity),
+    leases: words.count(worker.leases),
     items: words.count(worker.items),
     rate: words.rate(worker.rate),
     chunk: worker.chunkSize === null ? null : words.count(worker.chunkSize),

@@ -1,4 +1,5 @@
 import { Code } from '../components/Code';
+import '../components/Offer.scss';
 import type { ErrorGroup } from './stats';
 import { ownerStrings } from './strings';
 import './Errors.scss';

@@ -16,7 +16,7 @@ export function Lost({ away, onRetry }: Props) {
   const { never, since, again } = ownerStrings.away;
   return (
     <div className="lost">
-      <p role="alert">{away.since === null ? never : since(clockTime(away.since))}</p>
+      <p>{away.since === null ? never : since(clockTime(away.since))}</p>
       <p>{again(Math.max(0, Math.ceil((away.until - now) / 1000)))}</p>
       <button type="button" className="button" data-kind="quiet" onClick={onRetry}>
         {strings.controls.tryNow}

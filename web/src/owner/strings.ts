@@ -10,9 +10,10 @@ function counted(count: number, one: string, many: string): string {
   return `${number(count)} ${count === 1 ? one : many}`;
 }
 
-/** Milliseconds where they are few enough to be read, else seconds. */
+/** No more exactly than it matters. */
 function duration(seconds: number): string {
-  if (seconds < 1) return `${short.format(seconds * 1000)} ms`;
+  if (seconds < 0.001) return 'under 1 ms';
+  if (seconds < 1) return `${number(Math.round(seconds * 1000))} ms`;
   return seconds < 60 ? `${short.format(seconds)} s` : strings.tally.spent(seconds);
 }
 
@@ -29,6 +30,7 @@ export const ownerStrings = {
   headline: {
     label: 'Dashboard',
     running: (maps: number) => (maps === 1 ? 'One map is running' : `${maps} maps are running`),
+    away: 'No answer',
     workless: 'Waiting for a device',
     idle: 'No map is running',
     idleText: 'What the program maps next shows up here by itself.',
@@ -72,8 +74,6 @@ export const ownerStrings = {
 
   figures: {
     done: 'items done',
-    remaining: 'left',
-    unknown: 'unknown',
     devices: (count: number) => (count === 1 ? 'device' : 'devices'),
     kinds: (browsers: number, natives: number) =>
       [
@@ -81,8 +81,8 @@ export const ownerStrings = {
         ...(natives ? [`${number(natives)} native`] : []),
       ].join(', ') || 'none yet',
     capacity: (chunks: number) => `${counted(chunks, 'chunk', 'chunks')} at once`,
-    retries: (count: number) => (count === 1 ? 'chunk lent again' : 'chunks lent again'),
-    sent: 'sent',
+    retries: (count: number) => `${counted(count, 'chunk', 'chunks')} lent again`,
+    sent: (bytes: number) => `${strings.bytes(bytes)} sent`,
     received: (bytes: number) => `${strings.bytes(bytes)} received`,
   },
 
@@ -94,10 +94,11 @@ export const ownerStrings = {
     noneNative: 'Run `nitocris worker` with the worker link that the program printed.',
     columns: {
       device: 'Device',
-      busy: 'Busy',
+      capacity: 'At once',
+      leases: 'Chunks',
       items: 'Items',
       rate: 'Per second',
-      chunk: 'Chunk size',
+      chunk: 'Items a chunk',
       failures: 'Failures',
       roundTrip: 'Round trip',
       silent: 'Last heard',
@@ -106,7 +107,6 @@ export const ownerStrings = {
     kinds,
     nameless: { browser: 'Browser', native: 'Native worker' } as Readonly<Record<Kind, string>>,
     name: (kind: Kind, number: number) => `${kinds[kind]} worker ${number}`,
-    busy: (leases: number, capacity: number) => `${number(leases)} of ${number(capacity)}`,
     ago: (seconds: number) => (seconds < 1.5 ? 'now' : `${strings.tally.spent(seconds)} ago`),
     duration,
     rate: (rate: number) => short.format(rate),
@@ -128,7 +128,7 @@ export const ownerStrings = {
     confirm: 'Send away',
     cancel: 'Keep it',
     pending: 'sent away',
-    done: (name: string) => `${name} was sent away. It does not come back by itself.`,
+    done: (name: string) => `You sent ${name} away. It does not come back by itself.`,
     failed: (name: string) => `${name} could not be sent away: the program does not answer.`,
   },
 

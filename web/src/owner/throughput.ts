@@ -20,7 +20,7 @@ export class Throughput {
     const last = this.#last;
     this.#last = { at, done };
     if (!last || at < last.at || done < last.done) {
-      this.#done = [done];
+      this.#done = Number.isInteger(at) ? [done] : [];
       return;
     }
     const speed = (done - last.done) / (at - last.at || 1);

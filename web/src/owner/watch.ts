@@ -37,6 +37,8 @@ export interface Away {
 export const INTERVAL_MS = 1000;
 const ANSWER_MS = 10_000;
 const LONGEST_WAIT_MS = 15_000;
+/** How long what came of a dismissal stays to be read. */
+const NOTICE_MS = 30_000;
 
 export class Watch {
   readonly #token: string;
@@ -49,6 +51,7 @@ export class Watch {
   #isAsking = false;
   #failures = 0;
   #heard: number | null = null;
+  #noted = 0;
 
   constructor(token: string, fetching: typeof fetch) {
     this.#token = token;
@@ -138,7 +141,7 @@ export class Watch {
       history: this.#throughput.history(),
       link,
       dismissed: new Set([...(before?.dismissed ?? [])].filter((number) => present.has(number))),
-      notice: before?.notice ?? '',
+      notice: before && Date.now() < this.#noted + NOTICE_MS ? before.notice : '',
       away: null,
     });
     this.#askAfter(INTERVAL_MS);
@@ -167,6 +170,7 @@ export class Watch {
   }
 
   #note(notice: string): void {
+    this.#noted = Date.now();
     if (this.#view.state === 'shown') this.#become({ ...this.#view, notice });
   }
 

@@ -1,7 +1,7 @@
 // Which of the strings fits a state: what the components show, decided without React.
 import type { MapStats, Stats, WorkerStats } from './stats';
 import { ownerStrings as strings } from './strings';
-import type { View } from './watch';
+import type { Shown, View } from './watch';
 
 /** What the tab is called; it never contains the link. */
 export function titleOf(view: View): string {
@@ -13,19 +13,21 @@ export function titleOf(view: View): string {
 }
 
 /** The one line that says how things are; it is read aloud when it changes. */
-export function headlineOf(stats: Stats): string {
+export function headlineOf({ stats, away }: Shown): string {
+  if (away) return strings.headline.away;
   if (stats.maps.length === 0) return strings.headline.idle;
   if (devicesOf(stats) === 0) return strings.headline.workless;
   return strings.headline.running(stats.maps.length + stats.moreMaps);
 }
 
 /** What the headline leaves open, if anything. */
-export function explanationOf(stats: Stats): string | null {
+export function explanationOf({ stats, away }: Shown): string | null {
+  if (away) return null;
   if (stats.maps.length === 0) return strings.headline.idleText;
   return devicesOf(stats) === 0 ? strings.headline.worklessText : null;
 }
 
-/** How much of these maps is done; null if none runs or somebody's length is unknown. */
+/** How much of these maps is done; null if none runs, or one has no known end. */
 export function percentOf(maps: readonly MapStats[]): number | null {
   let [done, total] = [0, 0];
   for (const map of maps) {

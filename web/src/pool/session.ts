@@ -240,7 +240,9 @@ export class Session {
     this.#announced = 0;
     if (state.state === 'refused') {
       const { code, message } = state;
-      return this.#fail({ message: strings.refusals[code] ?? message, details: '' });
+      const heading = strings.refusalHeadings[code];
+      const failure = { message: strings.refusals[code] ?? message, details: '' };
+      return this.#fail(heading ? { ...failure, heading } : failure);
     }
     if (state.state === 'open') {
       this.#rejoin();
