@@ -140,7 +140,8 @@ describe('the dashboard', () => {
 });
 
 describe('sending a device away', () => {
-  const open = () => fireEvent.click(screen.getByRole('button', { name: /browser worker 1 away/ }));
+  const open = () =>
+    fireEvent.click(screen.getByRole('button', { name: 'Send away browser worker 1' }));
 
   it('is asked about first, and done then', async () => {
     const { coordinator, pass } = await setUp();

@@ -18,6 +18,13 @@ const NUMBERS = [
   'silent',
 ] as const;
 
+/** Whether a device is to be sent away. */
+interface Question {
+  readonly worker: WorkerStats;
+  readonly count: number;
+  readonly isOpen: boolean;
+}
+
 interface Props {
   readonly view: Shown;
   readonly onDismiss: (number: number, name: string) => void;
@@ -26,16 +33,19 @@ interface Props {
 /** A row for each device; on narrow screens a card. */
 export function Devices({ view: { stats, dismissed, link, notice }, onDismiss }: Props) {
   const { workers: words } = ownerStrings;
-  const [asked, ask] = useState<WorkerStats | null>(null);
+  const [question, setQuestion] = useState<Question | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const more = devicesOf(stats) - stats.workers.length;
 
-  const decide = (isWanted: boolean) => {
-    ask(null);
-    if (!asked || !isWanted) return;
+  const ask = (worker: WorkerStats) =>
+    setQuestion((last) => ({ worker, count: (last?.count ?? 0) + 1, isOpen: true }));
+  const decide = ({ worker, count }: Question, isWanted: boolean) => {
+    // Browsers say that a dialog has closed some time later, when the next one may be open.
+    setQuestion((last) => (last?.count === count ? { ...last, isOpen: false } : last));
+    if (!isWanted) return;
     // The row goes away, and the focus would be lost with it.
     heading.current?.focus();
-    onDismiss(asked.number, nameOf(asked));
+    onDismiss(worker.number, nameOf(worker));
   };
 
   return (
@@ -77,7 +87,13 @@ export function Devices({ view: { stats, dismissed, link, notice }, onDismiss }:
         </table>
       )}
       {more > 0 && <p>{words.more(more)}</p>}
-      {asked && <Dismissal worker={asked} onDecision={decide} />}
+      {question?.isOpen && (
+        <Dismissal
+          key={question.count}
+          worker={question.worker}
+          onDecision={(isWanted) => decide(question, isWanted)}
+        />
+      )}
     </section>
   );
 }

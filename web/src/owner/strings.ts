@@ -119,7 +119,7 @@ export const ownerStrings = {
 
   dismissal: {
     open: 'Send away',
-    openAloud: (name: string) => `Send ${name} away`,
+    openAloud: (name: string) => `Send away ${name}`,
     heading: (name: string) => `Send ${name} away?`,
     text: (kind: Kind) =>
       `What it has begun is done by other devices. It does not come back by itself, only when somebody ${
