@@ -12,6 +12,7 @@ import pytest
 from nitocris import codec, protocol
 from nitocris import events as ev
 from nitocris.coordinator import Coordinator
+from nitocris.dismissal import BY_OWNER
 from nitocris.function import encode_function, encode_items
 from nitocris.health import MAX_STRIKES
 from nitocris.job import MappedFunction
@@ -153,6 +154,24 @@ async def test_a_dismissed_worker_is_sent_away_and_the_owner_told(bench: Bench) 
 
     assert bench.devices[number].closed == (protocol.CLOSE_DISMISSED, "it failed")
     assert bench.told == [f"native worker {number} was sent away, because it failed."]
+
+
+async def test_the_owner_may_send_a_device_away(bench: Bench) -> None:
+    """It gets no more chunks, and hears a reason of its own; what it has goes to another one."""
+    await bench.start()
+    sent, other = bench.join(), bench.join(capacity=0)
+    await settled(lambda: bench.devices[sent].take())
+
+    known = bench.coordinator.dismiss(sent)
+    again = bench.coordinator.dismiss(99)
+
+    assert (known, again) == (True, False)
+    assert bench.devices[sent].closed == (protocol.CLOSE_DISMISSED, BY_OWNER)
+    assert bench.coordinator.capacity == 0
+    bench.coordinator.leave(sent)
+    bench.coordinator.announce(other, 1)
+    await settled(lambda: bench.devices[other].take())
+    assert not bench.devices[sent].take()
 
 
 async def test_volunteers_are_told_how_far_the_maps_are(bench: Bench) -> None:
