@@ -193,7 +193,10 @@ def _wrong(page: Page, looks: list[tuple[str, str]]) -> dict[tuple[str, str], li
         width, height = VIEWPORTS[name]
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        # The chart follows the screen within a frame.
+        wide = page.evaluate("""() => new Promise((resolve) => requestAnimationFrame(() =>
+            requestAnimationFrame(() =>
+                resolve(document.documentElement.scrollWidth > innerWidth))))""")
         if wrong := [*axe.violations(page), *(["too wide"] if wide else [])]:
             found[name, scheme] = wrong
     return found
