@@ -1,6 +1,8 @@
 // Three programs come out of one build: the page with its I/O worker, the compute worker (a string
 // inside the I/O worker, because it can only start from a blob within the sandbox), and the
 // sandbox's document with its bootstrap inline, whose hash the server pins in a header.
+// `--mode owner`, which comes first, builds the dashboard: apart, because volunteers would download
+// more, and in more pieces, if the two pages shared chunks.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import react from '@vitejs/plugin-react';
@@ -85,8 +87,11 @@ function keepRuntimes(): Plugin {
   };
 }
 
-export default defineConfig({
-  plugins: [react(), computeSource(), sandboxDocument(), preloadPage(), keepRuntimes()],
+export default defineConfig(({ mode }) => ({
+  plugins:
+    mode === 'owner'
+      ? [react(), keepRuntimes()]
+      : [react(), computeSource(), sandboxDocument(), preloadPage()],
   worker: { format: 'es', plugins: () => [computeSource()] },
   build: {
     outDir: OUTPUT,
@@ -94,10 +99,11 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: mode === 'owner' ? 'owner.html' : 'index.html' },
   },
   test: {
     environment: 'happy-dom',
     include: ['test/**/*.test.{ts,tsx}'],
     restoreMocks: true,
   },
-});
+}));

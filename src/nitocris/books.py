@@ -47,6 +47,8 @@ class Books:
         self.unjudged: dict[int, dict[int, Lease]] = {}
         """Leases of each map that started before anything was known about how long they take."""
         self.next_lease = 1
+        self.relent = 0
+        """Chunks that were lent again because a worker was lost, crashed or too slow."""
 
     def resize(self, worker: Worker, capacity: int) -> None:
         """Notes how many chunks a worker, which may be new, computes at once."""
@@ -128,6 +130,7 @@ class Books:
         self.hungry.pop(worker.id, None)
         worker.waiting[lease.id] = self.waiting[lease.id] = lease
         worker.backlog += lease.room
+        worker.tally.chunk_size = chunk.remaining
         self._start_waiting(worker)
         return lease
 

@@ -19,10 +19,18 @@ DRAIN_SECONDS = 1.0
 
 
 class Connection:
-    """One open WebSocket."""
+    """One open WebSocket.
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    Args:
+        socket: The WebSocket.
+        count: Is told how many bytes each frame has that leaves.
+    """
+
+    def __init__(
+        self, socket: web.WebSocketResponse, count: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._socket = socket
+        self._count = count
         self._queue: asyncio.Queue[Callable[[], bytes] | None] = asyncio.Queue()
         self._posted: bytes | None = None
         self._close = (protocol.CLOSE_GOING_AWAY, "")
@@ -80,8 +88,11 @@ class Connection:
 
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-            while frame := await self._queue.get():
-                await self._socket.send_bytes(frame())
+            while make := await self._queue.get():
+                frame = make()
+                self._count(len(frame))
+                await self._socket.send_bytes(frame)
+                del frame  # the next one may be long in coming
             code, reason = self._close
             await self._socket.close(code=code, message=reason.encode()[:120])
 

@@ -12,20 +12,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 from . import codec, protocol
 from . import events as ev
+from .answers import decode_result
 from .blobs import Blobs
-from .bulletin import Bulletin, Reader
-from .errors import ClosedError, DecodeError, ProtocolError, RemoteError
+from .bulletin import Bulletin
+from .dismissal import BY_OWNER
+from .error_groups import ErrorGroups
+from .errors import ClosedError, DecodeError, ProtocolError
 from .function import Shipment
 from .job import MappedFunction
+from .roster import Device, Roster, Worker
 from .scheduler import Scheduler
 from .standing import Standing
+from .stats import Stats
+from .throughput import Throughput
 
 logger = logging.getLogger("nitocris.coordinator")
 
@@ -37,16 +42,6 @@ LARGE_RESULT_BYTES = 256 * 1024
 ToOwner: TypeAlias = ev.Demand | ev.Deliver | ev.Finish | ev.Fail
 
 
-class Device(Reader, Protocol):
-    """One connection, as far as the coordinator knows it."""
-
-    def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
-        """Queues a frame."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Ends the connection after what is queued."""
-
-
 @dataclass(slots=True)
 class _Map:
     function: Shipment
@@ -55,36 +50,31 @@ class _Map:
     mapped: MappedFunction
 
 
-@dataclass(slots=True)
-class _Worker:
-    device: Device
-    is_browser: bool
-    announced: int = 0
-    environment: str | None = None
-    """The one that a browser's announced capacity is for."""
-    capacity: int = 0
-    bad_results: int = 0
-
-
 class Coordinator:
     """Performs what the scheduler wants, and tells it what happens.
 
     Args:
         tell: Takes sentences that the owner should read.
+        title: What volunteers see.
     """
 
-    def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, tell: Callable[[str], None] = lambda _: None, title: str = "") -> None:
+        self._title = title
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._scheduler = Scheduler()
         self._maps: dict[int, _Map] = {}
-        self._workers: dict[int, _Worker] = {}
+        self._workers = Roster()
+        self._errors = ErrorGroups()
         self._blobs = Blobs()
         self._standing = Standing()
-        self._bulletin = Bulletin(self._loop.call_later, self.progress, self._browsers)
+        self._bulletin = Bulletin(self._loop.call_later, self.progress, self._workers.browsers)
         self.capacity = 0
         """How many chunks all connected devices together compute at once; any thread may read."""
-        self._next_worker = 1
+        self._bytes_sent = 0
+        self._bytes_received = 0
+        self._began = self._loop.time()
+        self._throughput = Throughput(self._began)
         self._next_map = 1
         self._environment: str | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -112,6 +102,33 @@ class Coordinator:
     def progress(self) -> protocol.Progress:
         """Returns how far the maps are that run."""
         return self._standing.progress(self.devices, self._loop.time())
+
+    def count_sent(self, size: int) -> None:
+        """Notes that a frame of so many bytes has left for a device."""
+        self._bytes_sent += size
+
+    def stats(self) -> Stats:
+        """Returns what is known of maps and workers; the work does not depend on the items."""
+        now = self._loop.time()
+        progress = self.progress()
+        scheduler = self._scheduler
+        return Stats(
+            title=self._title,
+            running=now - self._began,
+            capacity=self.capacity,
+            done=self._standing.done,
+            rate=self._throughput.rate(now),
+            remaining=progress.remaining,
+            retries=scheduler.relent,
+            bytes_sent=self._bytes_sent,
+            bytes_received=self._bytes_received,
+            maps=self._standing.maps(lambda number: self._maps[number].mapped.name),
+            workers=tuple(
+                each.stats(scheduler.tally_of(each.number), scheduler.leases_of(each.number), now)
+                for each in self._workers
+            ),
+            errors=self._errors.stats(),
+        )
 
     async def start_map(
         self,
@@ -180,7 +197,7 @@ class Coordinator:
             self.cancel_map(number)
             error = ClosedError("the execution was closed while a map was running")
             current.inbox(ev.Fail(number, 0, ev.Failed(error, "", 0)))
-        for worker in self._workers.values():
+        for worker in self._workers:
             worker.device.close(protocol.CLOSE_GOING_AWAY, "the execution has ended")
         if self._timer:
             self._timer.cancel()
@@ -191,21 +208,34 @@ class Coordinator:
         if environment == self._environment:
             return
         self._environment = environment
-        for number, worker in self._workers.items():
+        for worker in self._workers:
             if worker.is_browser:
                 if environment is not None and environment != worker.environment:
                     worker.device.send(protocol.Environment(environment))
-                self._resize(number, worker)
+                self._resize(worker)
 
-    def join(self, device: Device, *, is_browser: bool) -> int:
-        """Admits a device, which has no capacity yet, and returns its number."""
-        number = self._next_worker
-        self._next_worker += 1
-        self._workers[number] = _Worker(device, is_browser)
-        name = f"{'browser' if is_browser else 'native'} worker {number}"
-        self._handle(ev.WorkerJoined(number, 0, name))
+    def join(
+        self,
+        device: Device,
+        *,
+        is_browser: bool,
+        name: str | None = None,
+        address: str | None = None,
+    ) -> int:
+        """Admits a device, which has no capacity yet, and returns its number.
+
+        Args:
+            device: Its connection.
+            is_browser: Whether it computes in a browser.
+            name: What it says that it is.
+            address: Where it is connected from.
+        """
+        worker = self._workers.join(
+            device, is_browser=is_browser, name=name, address=address, now=self._loop.time()
+        )
+        self._handle(ev.WorkerJoined(worker.number, 0, worker.title))
         self._bulletin.stir()
-        return number
+        return worker.number
 
     def inform(self, number: int) -> None:
         """Tells a device's volunteer how far the maps are; later changes come by themselves."""
@@ -223,19 +253,32 @@ class Coordinator:
         """
         worker = self._workers[number]
         worker.announced, worker.environment = capacity, environment
-        self._resize(number, worker)
+        self._resize(worker)
 
-    def _resize(self, number: int, worker: _Worker) -> None:
+    def _resize(self, worker: Worker) -> None:
         fits = not worker.is_browser or worker.environment == self._environment
         capacity = worker.announced if fits else 0
         self.capacity += capacity - worker.capacity
         worker.capacity = capacity
-        self._handle(ev.WorkerResized(number, worker.capacity))
+        self._handle(ev.WorkerResized(worker.number, worker.capacity))
         self._changed.set()
+
+    def dismiss(self, number: int) -> bool:
+        """Sends a device away by the owner's wish; it does not come back by itself.
+
+        Returns:
+            Whether it was there.
+        """
+        worker = self._workers.get(number)
+        if worker is None:
+            return False
+        self.announce(number, 0)  # so that nothing is lent while it says goodbye
+        worker.device.close(protocol.CLOSE_DISMISSED, BY_OWNER)
+        return True
 
     def leave(self, number: int) -> None:
         """Forgets a device; what it had on lease is lent again at once."""
-        if worker := self._workers.pop(number, None):
+        if worker := self._workers.leave(number):
             self.capacity -= worker.capacity
             self._handle(ev.WorkerLeft(number))
             self._bulletin.stir()
@@ -247,6 +290,8 @@ class Coordinator:
             ProtocolError: The device broke the protocol and should be sent away.
         """
         message, payload = protocol.decode_from_worker(frame)
+        self._workers[number].heard = self._loop.time()
+        self._bytes_received += len(frame)
         match message:
             case protocol.Result():
                 await self._receive_result(number, message, payload)
@@ -260,7 +305,10 @@ class Coordinator:
             case protocol.Capacity():
                 self.announce(number, message.capacity, message.environment)
             case protocol.Ping():
-                self._workers[number].device.send(protocol.Pong())
+                worker = self._workers[number]
+                worker.device.send(protocol.Pong())
+                if message.round_trip is not None:
+                    worker.round_trip = message.round_trip
             case protocol.Hello():
                 raise ProtocolError("a second hello")
             case _:
@@ -330,15 +378,24 @@ class Coordinator:
             case ev.Demand():
                 self._maps[command.map].inbox(command)
             case ev.Deliver():
-                self._standing.delivered(command.map, len(command.values), self._loop.time())
-                self._bulletin.stir()
-                self._maps[command.map].inbox(command)
+                self._deliver(command)
             case ev.Finish() | ev.Fail():
+                if isinstance(command, ev.Fail):
+                    self._errors.add(command.map, command.index, command.failed)
                 current = self._drop_map(command.map)
                 if current:
                     current.inbox(command)
             case _:
                 assert_never(command)
+
+    def _deliver(self, command: ev.Deliver) -> None:
+        number, failures = command.map, command.failures
+        self._standing.delivered(number, len(command.values), len(failures), self._loop.time())
+        self._throughput.add(len(command.values), self._loop.time())
+        for index, failed in failures.items():
+            self._errors.add(number, index, failed)
+        self._bulletin.stir()
+        self._maps[number].inbox(command)
 
     def _send(self, number: int, message: protocol.FromCoordinator) -> None:
         if worker := self._workers.get(number):
@@ -346,9 +403,9 @@ class Coordinator:
 
     def _warn(self, number: int, what: str, reason: str) -> None:
         worker = self._workers.get(number)
-        kind = "browser" if worker and worker.is_browser else "native"
-        logger.warning("%s worker %d %s: %s", kind, number, what, reason)
-        self._tell(f"{kind} worker {number} {what}, because {reason}.")
+        title = worker.title if worker else f"worker {number}"
+        logger.warning("%s %s: %s", title, what, reason)
+        self._tell(f"{title} {what}, because {reason}.")
 
     def _blame(self, number: int, reason: str) -> None:
         worker = self._workers.get(number)
@@ -383,42 +440,3 @@ class Coordinator:
         self._standing.over(number)
         self._bulletin.stir()
         return current
-
-    def _browsers(self) -> list[Device]:
-        return [worker.device for worker in self._workers.values() if worker.is_browser]
-
-
-def decode_result(
-    payload: memoryview, message: protocol.Result, registry: codec.Registry | None
-) -> tuple[list[object], dict[int, ev.Failure]]:
-    """Returns the values of a result and what was raised instead, by their place in it.
-
-    Raises:
-        DecodeError: It makes no sense.
-    """
-    decoded = codec.decode(payload, registry)
-    if not (isinstance(decoded, tuple) and len(decoded) == 2):
-        raise DecodeError("a result must be a pair of values and failures")
-    carried, listed = decoded
-    failures = _failures(listed, message)
-    if registry is None and isinstance(carried, bytes):
-        # Only with results="pickle", which admits nobody but holders of the worker token.
-        carried = pickle.loads(carried)  # noqa: S301
-    if not isinstance(carried, list) or len(carried) != message.count:
-        raise DecodeError(f"a result must have the {message.count} values that it announced")
-    return carried, failures
-
-
-def _failures(listed: object, message: protocol.Result) -> dict[int, ev.Failure]:
-    if not isinstance(listed, list) or len(listed) != message.raised:
-        raise DecodeError(f"a result must have the {message.raised} failures that it announced")
-    failures: dict[int, ev.Failure] = {}
-    for each in listed:
-        match each:
-            case (int(position), RemoteError() as error, bool(transient)) if (
-                0 <= position < message.count and position not in failures
-            ):
-                failures[position] = ev.Failure(error, transient)
-            case _:
-                raise DecodeError("a failure must be the place of an item, an exception, a flag")
-    return failures

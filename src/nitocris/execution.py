@@ -36,6 +36,7 @@ from .preflight import check
 from .provision import find_places
 from .server import DEFAULT_MAX_DEVICES
 from .serving import Options, Serving
+from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
 from .worker.shared import Shared
@@ -194,6 +195,14 @@ class DistributedExecution(Executor):
     def worker_url(self) -> str:
         """The link for native workers, which run your functions with all rights of their user."""
         return self._lifetime.start().worker_url
+
+    @property
+    def dashboard_url(self) -> str:
+        """The link to the dashboard, for you alone: it shows all that goes on, errors included.
+
+        Whoever has it can also send devices away.
+        """
+        return self._lifetime.start().dashboard_url
 
     def map(  # type: ignore[override]  # the paper promises a list, the standard an iterator
         self,
@@ -390,6 +399,14 @@ class DistributedExecution(Executor):
             raise TimeoutError(
                 f"{serving.coordinator.capacity} of {workers} workers came within {timeout:g} s"
             ) from None
+
+    def stats(self) -> Stats:
+        """Returns what is known of running maps and connected workers at this moment.
+
+        Raises:
+            ClosedError: The execution is closed.
+        """
+        return self._lifetime.start().stats()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more work, and closes as soon as all maps, streams and futures are done.

@@ -81,8 +81,9 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
 
 
 def same_token(given: str, wanted: str) -> bool:
-    """Compares in constant time."""
-    return hmac.compare_digest(given.encode(), wanted.encode())
+    """Compares in constant time, whatever a stranger has sent."""
+    # Header bytes that are no UTF-8 come as lone surrogates, and JSON may hold such.
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
 
 
 def bearer(request: web.Request) -> str:

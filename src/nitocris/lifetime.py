@@ -106,6 +106,10 @@ class Lifetime:
 
 
 def _invitation(serving: Serving) -> str:
-    if serving.url:
-        return f"Nitocris: to compute, open {serving.url}"
-    return f"Nitocris: to compute, run: nitocris worker '{serving.worker_url}'"
+    invitation = (
+        f"open {serving.url}" if serving.url else f"run: nitocris worker '{serving.worker_url}'"
+    )
+    return (
+        f"Nitocris: to compute, {invitation}\n"
+        f"Nitocris: for you alone, to watch and to send devices away: {serving.dashboard_url}"
+    )

@@ -2,6 +2,7 @@
 
     http://192.168.1.20:41234/#TOKEN          for volunteers
     http://192.168.1.20:41234/worker#TOKEN    for native workers
+    http://192.168.1.20:41234/owner#TOKEN     for the owner's dashboard
 
 A script that runs again within a day gets the same port and tokens, so that open pages rejoin.
 """
@@ -15,7 +16,7 @@ import secrets
 import socket
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,13 +35,15 @@ class Access:
     """A port and the tokens by role; what makes a link."""
 
     port: int
-    volunteer: str
-    worker: str
+    volunteer: str = field(repr=False)
+    worker: str = field(repr=False)
+    owner: str = field(repr=False)
 
 
 def new_access(port: int = 0) -> Access:
     """Returns fresh tokens."""
-    return Access(port, secrets.token_urlsafe(TOKEN_BYTES), secrets.token_urlsafe(TOKEN_BYTES))
+    volunteer, worker, owner = (secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3))
+    return Access(port, volunteer, worker, owner)
 
 
 def recall(owner: str) -> Access | None:
@@ -53,7 +56,7 @@ def recall(owner: str) -> Access | None:
     except (OSError, ValueError, TypeError):
         return None
     sound = isinstance(access.port, int) and 0 < access.port < 65536
-    tokens = (access.volunteer, access.worker)
+    tokens = (access.volunteer, access.worker, access.owner)
     return access if sound and all(len(str(token)) == _TOKEN_LENGTH for token in tokens) else None
 
 

@@ -17,6 +17,8 @@ from .links import Access, base_url
 
 URL_VARIABLE = "NITOCRIS_WORKER_URL"
 """How it gets its link: a command line can be read by every user of the machine."""
+EXIT_DISMISSED = 3
+"""Its exit code when the owner has sent it away."""
 END_SECONDS = 5.0
 """How long it may take to end by itself."""
 FIRST_WAIT = 0.5
@@ -91,6 +93,9 @@ class LocalWorker:
             exit_code = self._process.wait()
             wait = FIRST_WAIT if time.monotonic() - began > wait else min(2 * wait, LONGEST_WAIT)
             if self._ended.is_set():
+                return
+            if exit_code == EXIT_DISMISSED:
+                self._tell("the local worker was sent away and is not started again.")
                 return
             self._tell(
                 f"the local worker ended by itself with exit code {exit_code} and is started again."

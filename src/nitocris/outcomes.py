@@ -60,6 +60,7 @@ class Outcomes:
             self._books.overtake(lease)
         lease.next = stop
         lease.worker.record.delivered()
+        lease.worker.tally.answered(len(event.values), self._books.now)
         retried: list[Chunk] = []
         if stop > chunk.next:
             retried = self._accept(lease, first, event.values, event.failures)
@@ -151,6 +152,7 @@ class Outcomes:
     def failed(self, lease: Lease, reason: str, *, expired: bool = False) -> None:
         """Its worker crashed or hung: was it the item?"""
         chunk, worker = lease.chunk, lease.worker
+        worker.tally.failures += 1
         alone = lease.piecewise or chunk.stop - lease.next == 1
         if lease.next == chunk.next:
             chunk.failed_by.add(worker.id)
@@ -179,6 +181,7 @@ class Outcomes:
         """Nonsense counts against its worker, never against the chunk."""
         self._emit(ev.Blame(lease.worker.id, reason))
         lease.chunk.failed_by.add(lease.worker.id)
+        lease.worker.tally.failures += 1
         self.close(lease)
 
     def close(self, lease: Lease) -> None:
@@ -216,6 +219,7 @@ class Outcomes:
         if hopeless:
             self._give_up(item, worker, reason, item_timeout)
         else:
+            self._books.relent += 1
             self._books.put_back(item)
 
     def _give_up(self, chunk: Chunk, worker: str, reason: str, item_timeout: float | None) -> None:

@@ -19,7 +19,7 @@ from typing import TypeAlias, TypeVar
 
 from .errors import ProtocolError
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 MAX_HEADER_BYTES = 4 * 1024
 """Of a frame from a worker; ids and sizes need less than 200 bytes."""
@@ -110,7 +110,13 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Are you there?"""
+    """Are you there?
+
+    Attributes:
+        round_trip: Seconds from the worker's last ping to its answer, None if there was none yet.
+    """
+
+    round_trip: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,4 +355,5 @@ _CHECKS: Mapping[str, Callable[[object], bool]] = {
     "total": _integer(0, _LARGEST_ID),
     "rate": _is_amount,
     "remaining": _is_amount,
+    "round_trip": _is_amount,
 }

@@ -16,6 +16,8 @@ from enum import Enum
 
 from .chunking import Durations, Pace
 from .health import Record
+from .ledger import WorkerTally
+from .throughput import Throughput
 
 PREFETCH_SECONDS = 0.5
 """Work that waits at each place of a worker, so that a round trip of 200 ms costs nothing."""
@@ -149,6 +151,7 @@ class Worker:
     """Leases that it was told to stop and may still be busy with: each takes a place."""
     maps: set[int] = field(default_factory=set)
     record: Record = field(default_factory=Record)
+    tally: WorkerTally = field(default_factory=lambda: WorkerTally(Throughput(0.0)))
     resting: bool = False
 
     @property

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import protocol
-from .coordinator import decode_result
+from .answers import decode_result
 from .errors import ClosedError, DecodeError, WorkerLostError
 from .function import Shipment, encode_arguments
 from .supply import Encoded

@@ -16,9 +16,11 @@ from typing import assert_never
 from . import events as ev
 from .agenda import Agenda
 from .books import Books
+from .ledger import WorkerTally
 from .lending import first_demand, lend, patience
 from .outcomes import Outcomes
 from .records import Chunk, Lease, Map, Parcel, Worker
+from .throughput import Throughput
 
 
 class Scheduler:
@@ -36,7 +38,8 @@ class Scheduler:
         match event:
             case ev.WorkerJoined():
                 name = event.name or f"worker {event.worker}"
-                self._books.resize(Worker(event.worker, name), event.capacity)
+                tally = WorkerTally(Throughput(now))
+                self._books.resize(Worker(event.worker, name, tally=tally), event.capacity)
             case ev.WorkerResized():
                 if worker := self._books.workers.get(event.worker):
                     self._resize(worker, event.capacity)
@@ -87,6 +90,20 @@ class Scheduler:
         """Returns the map of a live lease of this worker, or None if it is over or not its own."""
         lease = self._lease_of(lease_id, worker_id)
         return lease.chunk.map.id if lease else None
+
+    @property
+    def relent(self) -> int:
+        """How many chunks were lent again because a worker was lost, crashed or too slow."""
+        return self._books.relent
+
+    def tally_of(self, worker_id: int) -> WorkerTally:
+        """Returns what a worker, which must have joined, did so far."""
+        return self._books.workers[worker_id].tally
+
+    def leases_of(self, worker_id: int) -> int:
+        """Returns how many chunks a worker, which must have joined, has."""
+        worker = self._books.workers[worker_id]
+        return len(worker.running) + len(worker.waiting)
 
     def next_deadline(self) -> float | None:
         """Returns when `TimePassed` is wanted next, or None while nothing is due."""

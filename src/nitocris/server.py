@@ -23,6 +23,7 @@ from .admission import no_place, read_hello, refusal
 from .bundle import worker_bundle
 from .connection import Connection
 from .coordinator import Coordinator
+from .dashboard import Dashboard
 from .environment import PAGE, Environment, runtimes
 from .errors import ConfigurationError, PackageError, PortInUseError, ProtocolError
 from .guards import Guards, add_headers, bearer, machine_names, same_token
@@ -60,6 +61,7 @@ class Server:
         public_url: The origin that a proxy or tunnel shows to the world, if there is one.
         volunteers: Whether holders of the volunteers' link are admitted at all.
         max_devices: How many devices may be connected before browsers have to wait.
+        link: Returns the link for volunteers, an empty text where none are admitted.
     """
 
     def __init__(
@@ -72,7 +74,9 @@ class Server:
         *,
         volunteers: bool = True,
         max_devices: int = DEFAULT_MAX_DEVICES,
+        link: Callable[[], str] = lambda: "",
     ) -> None:
+        self._dashboard = Dashboard(coordinator, access, link)
         self._max_devices = max_devices
         self._volunteers = volunteers
         self._coordinator = coordinator
@@ -116,6 +120,7 @@ class Server:
         return [
             web.get("/", self._page),
             web.get("/worker", self._worker_hint),
+            web.get("/owner", self._owner_page),
             web.get("/assets/{name}", self._asset),
             web.get("/sandbox", self._sandbox),
             web.get("/runtime/{version}/{name}", self._runtime),
@@ -125,11 +130,17 @@ class Server:
             web.get("/wheels/{sha256}", self._wheel),
             web.get("/blobs/{sha256}", self._blob),
             web.get("/socket", self._socket),
+            *self._dashboard.routes(),
         ]
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         response = _static(PAGE / "index.html", "no-cache")
         response.headers["Content-Security-Policy"] = _page_policy(request)
+        return response
+
+    async def _owner_page(self, _request: web.Request) -> web.StreamResponse:
+        response = _static(PAGE / "owner.html", "no-cache")
+        response.headers["Content-Security-Policy"] = _OWNER_POLICY
         return response
 
     async def _worker_hint(self, _request: web.Request) -> web.Response:
@@ -228,10 +239,10 @@ class Server:
             await socket.prepare(request)
         except ConnectionError:
             return web.Response()  # the device has left before it was in; nobody reads this
-        connection = Connection(socket)
+        connection = Connection(socket, self._coordinator.count_sent)
         self._connections.add(connection)
         try:
-            await self._converse(connection)
+            await self._converse(connection, request.remote)
         except ProtocolError as error:
             logger.warning("a device broke the protocol: %s", error)
             connection.close(WSCloseCode.POLICY_VIOLATION, str(error))
@@ -242,7 +253,7 @@ class Server:
             self._connections.discard(connection)
         return socket
 
-    async def _converse(self, connection: Connection) -> None:
+    async def _converse(self, connection: Connection, address: str | None) -> None:
         """The life of one device."""
         hello = await self._admit(connection)
         if hello is None:
@@ -252,7 +263,9 @@ class Server:
         if refused := no_place(hello, coordinator.devices, self._max_devices):
             self._refuse(connection, refused)
             return
-        number = coordinator.join(connection, is_browser=hello.kind == "browser")
+        number = coordinator.join(
+            connection, is_browser=hello.kind == "browser", name=hello.name, address=address
+        )
         try:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
             coordinator.inform(number)
@@ -302,6 +315,12 @@ def _page_policy(request: web.Request) -> str:
         f"img-src 'self' data:; connect-src 'self' ws://{host} wss://{host}; "
         "frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
+
+
+_OWNER_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 
 
 def _static(path: Path, cache_control: str) -> web.Response:

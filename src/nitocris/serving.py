@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from .pip_resolver import Pip
 from .progress import say
 from .provision import Provision, find_places, prepare
 from .server import Server
+from .stats import Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Serving:
         coordinator: Lives on the loop.
         url: The link for volunteers; empty where none are admitted.
         worker_url: The link for native workers.
+        dashboard_url: The link for the owner alone.
         packages: What the owner named for the workers.
         places: Where packages are looked for; None if browsers cannot take part.
         looked_at: The hashes of functions that a preflight has looked at.
@@ -70,11 +72,6 @@ class Serving:
         self.loop = LoopThread("nitocris")
         try:
             access = self.loop.run(self._open())
-            base = options.public_url or links.base_url(
-                links.reachable_address(options.host), access.port
-            )
-            self.url = "" if options.pickled_results else f"{base}/#{access.volunteer}"
-            self.worker_url = f"{base}/worker#{access.worker}"
             if options.local_workers:
                 self._worker = LocalWorker(
                     local_url(options.host, access), options.local_workers, self._tell
@@ -82,6 +79,10 @@ class Serving:
         except BaseException:
             self.stop()
             raise
+
+    def stats(self) -> Stats:
+        """Returns what is known of maps and workers now."""
+        return self.loop.run(self._stats())
 
     def require_packages(self) -> None:
         """Waits until the wheels are there.
@@ -119,8 +120,11 @@ class Serving:
     def _tell(self, text: str) -> None:
         say(f"Nitocris: {text}", wanted=self._options.progress)
 
+    async def _stats(self) -> Stats:
+        return self.coordinator.stats()
+
     async def _open(self) -> links.Access:
-        self.coordinator = Coordinator(self._tell)
+        self.coordinator = Coordinator(self._tell, self._options.title)
         places = self.places
         self._provision = Provision(
             self._options.packages,
@@ -154,13 +158,24 @@ class Serving:
             options.public_url,
             volunteers=not options.pickled_results,
             max_devices=options.max_devices,
+            link=lambda: self.url,
         )
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
-        listening = links.Access(port, access.volunteer, access.worker)
+        listening = replace(access, port=port)
+        self._name_links(listening)
         if owner is not None:
             links.remember(owner, listening)
         return listening
+
+    def _name_links(self, access: links.Access) -> None:
+        options = self._options
+        base = options.public_url or links.base_url(
+            links.reachable_address(options.host), access.port
+        )
+        self.url = "" if options.pickled_results else f"{base}/#{access.volunteer}"
+        self.worker_url = f"{base}/worker#{access.worker}"
+        self.dashboard_url = f"{base}/owner#{access.owner}"
 
     async def _close(self) -> None:
         self.coordinator.close()

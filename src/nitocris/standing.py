@@ -7,47 +7,15 @@ Times are seconds of the clock that it is told.
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import floor
 
 from .protocol import Progress
+from .stats import MapStats
+from .throughput import Throughput
 
-WINDOW_SECONDS = 60.0
-"""Long enough for items of some seconds, short enough to show that somebody joined."""
 _FIGURES = 3
 """Significant figures of what is sent; the rest is noise."""
-
-
-class Throughput:
-    """Items per second, in the mean over the last minute or since it began.
-
-    Args:
-        began: When it began.
-    """
-
-    def __init__(self, began: float) -> None:
-        self._began = began
-        self._seconds: deque[tuple[int, int]] = deque()
-        """The items of each second that had some, the oldest first."""
-
-    def add(self, items: int, now: float) -> None:
-        """Notes items that are done."""
-        second = floor(now)
-        if self._seconds and self._seconds[-1][0] == second:
-            items += self._seconds.pop()[1]
-        self._seconds.append((second, items))
-        self._forget(now)
-
-    def rate(self, now: float) -> float:
-        """Returns the items per second; those of the first second count as a second's."""
-        self._forget(now)
-        span = min(max(now - self._began, 1.0), WINDOW_SECONDS)
-        return sum(items for _, items in self._seconds) / span
-
-    def _forget(self, now: float) -> None:
-        while self._seconds and self._seconds[0][0] < floor(now - WINDOW_SECONDS):
-            self._seconds.popleft()
 
 
 @dataclass(slots=True)
@@ -55,14 +23,20 @@ class _Count:
     total: int | None
     supplied: int = 0
     done: int = 0
+    failed: int = 0
 
 
 class Standing:
-    """The items of the maps that run."""
+    """The items of the maps that run.
+
+    Attributes:
+        done: Items that are done, also of maps that are over.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[int, _Count] = {}
         self._throughput: Throughput | None = None
+        self.done = 0
 
     def started(self, number: int, total: int | None, now: float) -> None:
         """Notes a map; its total may be a guess, or None."""
@@ -82,9 +56,12 @@ class Standing:
         if count := self._counts.get(number):
             count.total = count.supplied
 
-    def delivered(self, number: int, items: int, now: float) -> None:
-        """Notes items that are done, also those that failed."""
-        self._counts[number].done += items
+    def delivered(self, number: int, items: int, failed: int, now: float) -> None:
+        """Notes items that are done, and how many of them failed."""
+        count = self._counts[number]
+        count.done += items
+        count.failed += failed
+        self.done += items
         if self._throughput:
             self._throughput.add(items, now)
 
@@ -93,6 +70,17 @@ class Standing:
         self._counts.pop(number, None)
         if not self._counts:
             self._throughput = None
+
+    def maps(self, name: Callable[[int], str]) -> tuple[MapStats, ...]:
+        """Returns each map that runs, the oldest first.
+
+        Args:
+            name: Returns the name of what is mapped, by the map's number.
+        """
+        return tuple(
+            MapStats(number, name(number), count.done, count.failed, count.total)
+            for number, count in self._counts.items()
+        )
 
     def progress(self, devices: int, now: float) -> Progress:
         """Returns what volunteers are told; while no map runs, of no items none is done."""

@@ -74,7 +74,7 @@ def hello(token: str, kind: str = "browser", **changes: object) -> bytes:
 
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
-PATHS = ["/", "/sandbox", "/api/environment", "/api/job", "/socket", "/nowhere"]
+PATHS = ["/", "/owner", "/sandbox", "/api/environment", "/api/job", "/socket", "/nowhere"]
 
 
 @pytest.mark.parametrize("method", METHODS)

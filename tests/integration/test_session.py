@@ -75,8 +75,10 @@ class Coordinator:
         return shipment.blobs
 
     async def next(self) -> tuple[protocol.FromWorker, Any]:
-        """Returns the next message, and the values of a result."""
-        message, payload = protocol.decode_from_worker(await self.socket.receive_bytes())
+        """Returns the next message that is no ping, and the values of a result."""
+        message: protocol.FromWorker = protocol.Ping()
+        while isinstance(message, protocol.Ping):
+            message, payload = protocol.decode_from_worker(await self.socket.receive_bytes())
         values: Any = codec.decode(payload) if payload else (None, [])
         return message, values[0]
 

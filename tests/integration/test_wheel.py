@@ -59,6 +59,7 @@ def test_everything_is_in_the_wheel(wheel: Path) -> None:
         "nitocris/codec/__init__.py",
         "nitocris/worker/core.py",
         "nitocris/_page/index.html",
+        "nitocris/_page/owner.html",
         "nitocris/_page/sandbox.html",
         "nitocris/_page/runtime/index.json",
     } <= {*names}

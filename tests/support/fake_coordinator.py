@@ -185,7 +185,7 @@ class FakeCoordinator:
 class FakeServing:
     """A loop and a fake coordinator."""
 
-    url = worker_url = "http://fake.test/worker#token"
+    url = worker_url = dashboard_url = "http://fake.test/worker#token"
 
     def __init__(self) -> None:
         self.loop = LoopThread("nitocris")

@@ -14,9 +14,11 @@ FOLDER = Path(__file__).parents[1] / "golden"
 
 BLOB = "ab" * 32
 FRAMES: dict[str, tuple[protocol.Message, bytes]] = {
-    "hello_browser": (protocol.Hello(3, "x" * 22, "browser", 0), b""),
+    "hello_browser": (protocol.Hello(protocol.PROTOCOL_VERSION, "x" * 22, "browser", 0), b""),
     "hello_native": (
-        protocol.Hello(3, "x" * 22, "native", 4, python="3.11", name="Büro ☀"),
+        protocol.Hello(
+            protocol.PROTOCOL_VERSION, "x" * 22, "native", 4, python="3.11", name="Büro ☀"
+        ),
         b"",
     ),
     "capacity": (protocol.Capacity(3), b""),
@@ -28,7 +30,8 @@ FRAMES: dict[str, tuple[protocol.Message, bytes]] = {
     "cancelled": (protocol.Cancelled(7), b""),
     "returned": (protocol.Returned(7), b""),
     "ping": (protocol.Ping(), b""),
-    "welcome": (protocol.Welcome(3, 12, "cd" * 32), b""),
+    "ping_measured": (protocol.Ping(0.0421), b""),
+    "welcome": (protocol.Welcome(protocol.PROTOCOL_VERSION, 12, "cd" * 32), b""),
     "refused": (protocol.Refused("token", "This link is not valid (any more)."), b""),
     "environment": (protocol.Environment("ef" * 32), b""),
     "map": (protocol.Map(1, (BLOB,)), b"function"),

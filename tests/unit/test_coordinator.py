@@ -12,6 +12,7 @@ import pytest
 from nitocris import codec, protocol
 from nitocris import events as ev
 from nitocris.coordinator import Coordinator
+from nitocris.dismissal import BY_OWNER
 from nitocris.function import encode_function, encode_items
 from nitocris.health import MAX_STRIKES
 from nitocris.job import MappedFunction
@@ -87,6 +88,11 @@ class Bench:
         frame = protocol.encode(result, codec.encode(([value], [])))
         await self.coordinator.receive(number, frame)
 
+    async def raise_for(self, number: int, chunk: protocol.Chunk, error: Exception) -> None:
+        result = protocol.Result(chunk.lease, chunk.skip, 1, 1, True)
+        frame = protocol.encode(result, codec.encode(([None], [(0, error, False)])))
+        await self.coordinator.receive(number, frame)
+
     async def fail(self, number: int, chunk: protocol.Chunk) -> None:
         failed = protocol.Failed(chunk.lease, "out of memory")
         await self.coordinator.receive(number, protocol.encode(failed))
@@ -148,6 +154,24 @@ async def test_a_dismissed_worker_is_sent_away_and_the_owner_told(bench: Bench) 
 
     assert bench.devices[number].closed == (protocol.CLOSE_DISMISSED, "it failed")
     assert bench.told == [f"native worker {number} was sent away, because it failed."]
+
+
+async def test_the_owner_may_send_a_device_away(bench: Bench) -> None:
+    """It gets no more chunks, and hears a reason of its own; what it has goes to another one."""
+    await bench.start()
+    sent, other = bench.join(), bench.join(capacity=0)
+    await settled(lambda: bench.devices[sent].take())
+
+    known = bench.coordinator.dismiss(sent)
+    again = bench.coordinator.dismiss(99)
+
+    assert (known, again) == (True, False)
+    assert bench.devices[sent].closed == (protocol.CLOSE_DISMISSED, BY_OWNER)
+    assert bench.coordinator.capacity == 0
+    bench.coordinator.leave(sent)
+    bench.coordinator.announce(other, 1)
+    await settled(lambda: bench.devices[other].take())
+    assert not bench.devices[sent].take()
 
 
 async def test_volunteers_are_told_how_far_the_maps_are(bench: Bench) -> None:
@@ -231,3 +255,76 @@ async def test_an_error_names_the_kind_of_worker(bench: Bench) -> None:
     (fail,) = (note for note in bench.notes if isinstance(note, ev.Fail))
     assert fail.failed.worker == f"native worker {number}"
     assert isinstance(fail.failed.error, ValueError)
+
+
+async def test_statistics_say_what_each_worker_did(bench: Bench) -> None:
+    """Items, chunks that it has and failed, its last chunk's size, where it is."""
+    bench.items = 10
+    good, bad = bench.join(), bench.join()
+    number = await bench.start(len, keep_going=True)
+    await settled(lambda: bench.coordinator.stats().workers[1].leases)
+
+    for chunk in bench.devices[good].take():
+        await bench.answer(good, chunk)
+    for chunk in bench.devices[bad].take()[:1]:
+        await bench.fail(bad, chunk)
+    ping = protocol.encode(protocol.Ping(0.25))
+    await bench.coordinator.receive(good, ping)
+
+    stats = bench.coordinator.stats()
+    first, second = stats.workers
+    assert (first.number, first.kind, first.capacity) == (good, "native", 1)
+    assert (first.items, first.failures, first.chunk_size) == (stats.done, 0, 1)
+    assert first.round_trip == 0.25
+    assert (second.items, second.failures, second.round_trip) == (0, 1, None)
+    assert stats.retries == 1
+    assert stats.bytes_received > len(ping)
+    (current,) = stats.maps
+    assert (current.number, current.function, current.total) == (number, "len", 10)
+    assert current.done == stats.done > 0
+
+
+async def test_statistics_go_on_after_a_map(bench: Bench) -> None:
+    """What was done is counted for ever; only what runs is listed."""
+    bench.items = 3
+    worker = bench.join()
+    await bench.start()
+    for _ in range(20):
+        await asyncio.sleep(0)
+        for chunk in bench.devices[worker].take():
+            await bench.answer(worker, chunk)
+
+    stats = bench.coordinator.stats()
+
+    assert (stats.done, stats.maps) == (3, ())
+    assert stats.rate > 0
+
+
+async def test_errors_are_grouped_by_what_they_say(bench: Bench) -> None:
+    """With the first item and worker of each; the most frequent comes first."""
+    bench.items = 5
+    worker = bench.join()
+    await bench.start(keep_going=True)
+    for _ in range(20):
+        await asyncio.sleep(0)
+        for chunk in bench.devices[worker].take():
+            error = KeyError("rare") if bench.coordinator.stats().done == 1 else ValueError("bad")
+            await bench.raise_for(worker, chunk, error)
+
+    frequent, rare = bench.coordinator.stats().errors
+
+    assert (frequent.error, frequent.count, frequent.index) == ("ValueError: bad", 4, 0)
+    assert (rare.error, rare.count, rare.index) == ("KeyError: 'rare'", 1, 1)
+    assert frequent.worker == f"native worker {worker}"
+    assert "ValueError: bad" in frequent.traceback
+
+
+async def test_a_stranger_cannot_name_itself_in_a_terminals_language(bench: Bench) -> None:
+    """A name is one line without control characters."""
+    name = "\x1b[2JFirefox\n153 \u202e"
+
+    bench.coordinator.join(FakeDevice(), is_browser=True, name=name, address="10.0.0.7")
+
+    (worker,) = bench.coordinator.stats().workers
+    assert worker.name == "[2JFirefox 153"
+    assert (worker.kind, worker.address, worker.capacity) == ("browser", "10.0.0.7", 0)

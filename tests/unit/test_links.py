@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -72,12 +73,27 @@ def test_notebooks_have_links_of_their_own(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_tokens_are_not_to_be_guessed() -> None:
-    """128 random bits each, and not the same for both roles."""
+    """128 random bits each, and not the same for any two roles."""
     one, other = links.new_access(), links.new_access()
 
-    tokens = {one.volunteer, one.worker, other.volunteer, other.worker}
-    assert len(tokens) == 4
+    tokens = {token for each in (one, other) for token in (each.volunteer, each.worker, each.owner)}
+    assert len(tokens) == 6
     assert {len(token) for token in tokens} == {22}
+
+
+def test_tokens_are_in_no_log() -> None:
+    """Whoever prints an access sees its port."""
+    assert repr(links.new_access(4321)) == "Access(port=4321)"
+
+
+def test_a_memory_without_a_dashboard_counts_as_none(own_home: Path) -> None:
+    """An earlier version wrote it: the next run gets a new link, with all tokens."""
+    links.remember("a.py", links.new_access(1))
+    known = json.loads(memory(own_home).read_text())
+    del known["owner"]
+    memory(own_home).write_text(json.dumps(known))
+
+    assert links.recall("a.py") is None
 
 
 @pytest.mark.parametrize(

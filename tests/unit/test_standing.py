@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nitocris.protocol import Progress
-from nitocris.standing import WINDOW_SECONDS, Standing, Throughput
+from nitocris.standing import Standing
+from nitocris.throughput import WINDOW_SECONDS, Throughput
 
 
 def test_the_rate_is_the_mean_since_the_maps_began() -> None:
@@ -52,8 +53,8 @@ def test_several_maps_are_told_as_one() -> None:
     standing = Standing()
     standing.started(1, 100, 0.0)
     standing.started(2, 50, 5.0)
-    standing.delivered(1, 20, 8.0)
-    standing.delivered(2, 10, 10.0)
+    standing.delivered(1, 20, 0, 8.0)
+    standing.delivered(2, 10, 0, 10.0)
 
     assert standing.progress(3, 10.0) == Progress(3, 30, 3.0, 150, 40.0)
 
@@ -63,7 +64,7 @@ def test_an_unknown_total_is_left_out() -> None:
     standing = Standing()
     standing.started(1, 100, 0.0)
     standing.started(2, None, 0.0)
-    standing.delivered(1, 20, 10.0)
+    standing.delivered(1, 20, 0, 10.0)
 
     assert standing.progress(1, 10.0) == Progress(1, 20, 2.0)
 
@@ -84,7 +85,7 @@ def test_a_total_that_was_a_wrong_guess_grows() -> None:
     standing = Standing()
     standing.started(1, 5, 0.0)
     standing.supplied(1, 8)
-    standing.delivered(1, 8, 1.0)
+    standing.delivered(1, 8, 0, 1.0)
 
     assert standing.progress(1, 1.0) == Progress(1, 8, 8.0, 8, 0.0)
 
@@ -94,7 +95,7 @@ def test_nothing_is_done_of_nothing_when_no_map_runs() -> None:
     standing = Standing()
     before = standing.progress(2, 0.0)
     standing.started(1, 10, 0.0)
-    standing.delivered(1, 10, 10.0)
+    standing.delivered(1, 10, 0, 10.0)
     standing.over(1)
     after = standing.progress(2, 10.0)
     standing.started(2, 10, 20.0)
@@ -108,6 +109,6 @@ def test_what_is_sent_has_three_figures() -> None:
     """Numbers that only jitter would be news every second."""
     standing = Standing()
     standing.started(1, 1000, 0.0)
-    standing.delivered(1, 7, 3.0)
+    standing.delivered(1, 7, 0, 3.0)
 
     assert standing.progress(1, 3.0) == Progress(1, 7, 2.33, 1000, 426.0)

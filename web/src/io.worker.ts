@@ -2,6 +2,7 @@
 // timers but never a dedicated worker's, and because chunks need not pass the main thread.
 import computeSource from 'virtual:compute-source';
 import { Snapshots } from './assets/snapshots';
+import { deviceName } from './link/name';
 import type { FromDevice, ToDevice } from './messages';
 import { never } from './messages';
 import { Device } from './pool/device';
@@ -15,6 +16,7 @@ function open(token: string, origin: string): Device {
     fetch: (input, init) => fetch(new URL(String(input), origin), init),
     dial: () => new WebSocket(address),
     random: Math.random,
+    name: deviceName(navigator.userAgent),
     computeSource,
     snapshots: new Snapshots(),
     report: (snapshot) => tell({ type: 'snapshot', snapshot }),

@@ -10,6 +10,8 @@ import type { Snapshot } from './pool/snapshot';
 
 /** What went wrong: a sentence for people, and what is folded away beneath it. */
 export interface Failure {
+  /** Instead of the usual one, which says that something is wrong. */
+  readonly heading?: string;
   readonly message: string;
   readonly details: string;
 }

@@ -275,6 +275,9 @@ export const strings = {
         : `The owner’s computer refused a download (status ${status}).`,
   },
 
+  /** Of refusals that are nobody's fault, by their codes. */
+  refusalHeadings: { owner: 'Sent home' } as Readonly<Record<string, string>>,
+
   /** By the code of a refusal; other codes show the coordinator's own sentence. */
   refusals: {
     token: 'This link is not valid any more. Ask for a new one.',
@@ -283,6 +286,8 @@ export const strings = {
     malformed: 'The owner’s computer did not understand this page. Reload it.',
     results:
       'The owner’s computer could not read what this device sent, and has sent it away. Reload the page to try again.',
+    owner:
+      'The owner of the work has ended this device’s part in it. Thank you! Reload the page to offer it again.',
     dismissed:
       'The work failed on this device again and again, so it was sent away. Perhaps it has too little memory: reload the page to try again with fewer workers.',
   } as Readonly<Record<string, string>>,

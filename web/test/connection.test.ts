@@ -10,9 +10,9 @@ import { decodeFrame } from '../src/link/frames';
 import { strings } from '../src/strings';
 import { FakeSocket, frameOf } from './fakes';
 
-const WELCOME = { type: 'welcome', protocol: 3, worker: 7, environment: 'e1' };
+const WELCOME = { type: 'welcome', protocol: 4, worker: 7, environment: 'e1' };
 
-function setUp() {
+function setUp(name?: string) {
   const sockets: FakeSocket[] = [];
   const states: Connection[] = [];
   const heard: unknown[] = [];
@@ -24,6 +24,7 @@ function setUp() {
       return socket;
     },
     random: () => 1,
+    name,
     onState: (state) => states.push(state),
     onFrame: (message) => heard.push(message),
     onReceived: (bytes) => (traffic.received += bytes),
@@ -66,8 +67,44 @@ describe('a connection', () => {
     last().opens();
 
     const token = 't'.repeat(22);
-    const hello = { type: 'hello', protocol: 3, token, kind: 'browser', capacity: 0 };
+    const hello = { type: 'hello', protocol: 4, token, kind: 'browser', capacity: 0 };
     expect(last().sent.map((frame) => decodeFrame(frame).header)).toEqual([hello]);
+  });
+
+  it('says who it is, for the owner to read', () => {
+    const { link, last } = setUp('Firefox 153, Android');
+    link.open();
+
+    last().opens();
+
+    const { header } = decodeFrame(last().sent[0] ?? new ArrayBuffer(0));
+    expect(header).toMatchObject({ name: 'Firefox 153, Android' });
+  });
+
+  it('measures the round trip at once and reports it with the next ping', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+    const pings = () =>
+      last()
+        .sent.slice(1)
+        .map((frame) => decodeFrame(frame).header);
+
+    vi.advanceTimersByTime(42);
+    last().receives(frameOf({ type: 'pong' }));
+    vi.advanceTimersByTime(958);
+
+    expect(pings()).toEqual([{ type: 'ping' }, { type: 'ping', round_trip: 0.042 }]);
+  });
+
+  it('does not ask again while an answer is due', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+
+    vi.advanceTimersByTime(5_000);
+
+    expect(last().sent).toHaveLength(2);
   });
 
   it('is open when it is welcome, and passes on what follows', () => {
@@ -162,6 +199,19 @@ describe('a connection', () => {
     expect(link.state).toMatchObject({ state: 'refused', code });
     expect(strings.refusals[code]).toContain(happened);
     expect(strings.refusals[code]).toMatch(/reload the page to try again/i);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it('is told when the owner has sent it away, which is nobody’s fault', () => {
+    const { link, sockets, last, welcome } = setUp();
+    link.open();
+    welcome();
+
+    last().closes(4002, 'owner');
+    vi.advanceTimersByTime(120_000);
+
+    expect(link.state).toMatchObject({ state: 'refused', code: 'owner' });
+    expect(strings.refusals['owner']).toContain('The owner of the work has ended');
     expect(sockets).toHaveLength(1);
   });
 

@@ -77,7 +77,7 @@ function setUp() {
     },
     welcome: () => {
       socket().opens();
-      hear({ type: 'welcome', protocol: 3, worker: 7, environment: HASH });
+      hear({ type: 'welcome', protocol: 4, worker: 7, environment: HASH });
     },
     map: (map: number) => hear({ type: 'map', map, blobs: [] }),
     chunk: (lease: number) =>
@@ -331,7 +331,7 @@ describe('a session', () => {
 
     vi.setSystemTime(Date.now() + 3_600_000);
     await time(1_000);
-    expect(sent('ping')).toHaveLength(1);
+    expect(sent('ping')).toHaveLength(2); // the first one measured the round trip
     await time(CHECK_MS + 500);
 
     expect(sockets).toHaveLength(2);

@@ -7,7 +7,7 @@ import { fakeFetch } from './fakes';
 const file = (name: string, sha256 = name) => ({ name, url: `/f/${name}`, size: 10, sha256 });
 const wheel = (name: string, sha256 = name) => ({ ...file(name, sha256), install_dir: 'site' });
 const DESCRIBED = {
-  protocol: 3,
+  protocol: 4,
   title: 'squares.py',
   python: '3.12',
   runtime: { version: '0.27.8', files: [file('pyodide.js'), file('pyodide.asm.wasm')] },

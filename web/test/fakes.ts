@@ -32,8 +32,8 @@ export class FakeSocket implements Socket {
     this.onmessage?.(new MessageEvent('message', { data: frame }));
   }
 
-  closes(code: number): void {
-    this.onclose?.(Object.assign(new Event('close'), { code }) as CloseEvent);
+  closes(code: number, reason = ''): void {
+    this.onclose?.(Object.assign(new Event('close'), { code, reason }) as CloseEvent);
   }
 }
 

@@ -37,6 +37,7 @@ const FROM_PAGE = [
   'cancelled',
   'returned',
   'ping',
+  'ping_measured',
 ];
 const INWARDS = new Set([
   'welcome',
@@ -122,7 +123,7 @@ describe('frames that are none', () => {
   });
 
   it('lets nothing but results out of a compute worker', () => {
-    expect(() => resultHeader({ type: 'hello', protocol: 3, token: 'x' })).toThrow(FrameError);
+    expect(() => resultHeader({ type: 'hello', protocol: 4, token: 'x' })).toThrow(FrameError);
     const header = { type: 'result', lease: 1, offset: 0, count: 2, raised: 1, final: true };
     expect(resultHeader({ ...header, more: 'secrets' })).toEqual(header);
   });

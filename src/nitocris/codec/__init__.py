@@ -25,6 +25,7 @@ from nitocris.codec.limits import DEFAULT_LIMITS, Limits
 from nitocris.codec.reachable import classes_reachable_from
 from nitocris.codec.refusals import explain, find_cycle
 from nitocris.codec.registry import EMPTY_REGISTRY, Registry, is_registrable
+from nitocris.codec.remote_errors import clean
 from nitocris.codec.wire import FINDERS, VERSION, Reader, UnencodableError, Writer
 from nitocris.errors import DecodeError, EncodeError
 
@@ -33,6 +34,7 @@ __all__ = [
     "Limits",
     "Registry",
     "classes_reachable_from",
+    "clean",
     "decode",
     "encode",
     "is_registrable",

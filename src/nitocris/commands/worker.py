@@ -13,8 +13,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ..errors import NitocrisError
-from ..local_worker import URL_VARIABLE
-from ..worker.native import NativeWorker
+from ..local_worker import EXIT_DISMISSED, URL_VARIABLE
+from ..worker.native import DismissedError, NativeWorker
 
 DESCRIPTION = (
     "Compute for the owner of a link, natively: their functions run with all your rights, so use "
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         asyncio.run(_until_parent_ends(work) if options.with_parent else work)
     except NitocrisError as error:
         print(f"nitocris worker: {error}", file=sys.stderr)
-        return 2
+        return EXIT_DISMISSED if isinstance(error, DismissedError) else 2
     return 0
 
 

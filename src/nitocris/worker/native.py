@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import random
 import sys
 
 import aiohttp
 
 from .. import protocol
+from ..dismissal import BY_OWNER
 from ..errors import RefusedError
 from ..links import parse_worker_url
 from .blob_cache import BlobCache
@@ -26,8 +28,15 @@ FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 """Seconds before reconnecting: doubled each time, multiplied by a random factor of 0.5 to 1."""
 
+MAX_NAME_LENGTH = 64
+"""Characters of a host's name that the protocol has room for."""
+
 _SENT_AWAY = (protocol.CLOSE_BAD_RESULTS, protocol.CLOSE_DISMISSED)
 _CLOSED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
+
+
+class DismissedError(RefusedError):
+    """The owner has sent this worker away."""
 
 
 class NativeWorker:
@@ -46,6 +55,7 @@ class NativeWorker:
         """Connects, computes, and reconnects when the coordinator goes away.
 
         Raises:
+            DismissedError: The owner has sent it away.
             RefusedError: The coordinator does not admit this worker, or has sent it away.
         """
         headers = {"Authorization": f"Bearer {self._token}"}
@@ -77,6 +87,7 @@ class NativeWorker:
             kind="native",
             capacity=self._processes,
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
+            name=platform.node()[:MAX_NAME_LENGTH] or None,
         )
         try:
             await socket.send_bytes(protocol.encode(hello))
@@ -87,4 +98,6 @@ class NativeWorker:
         finally:
             await session.close()
         if message.type is aiohttp.WSMsgType.CLOSE and message.data in _SENT_AWAY:
+            if message.extra == BY_OWNER:
+                raise DismissedError("the owner has sent this worker away")
             raise RefusedError(f"the coordinator has sent this worker away: {message.extra}")

@@ -26,6 +26,10 @@ from .blob_cache import BlobCache
 from .processes import ComputeProcess
 from .signals import AGAIN_SECONDS
 
+PING_SECONDS = 15.0
+"""From one measurement of the round trip to the next."""
+FIRST_PING_SECONDS = 1.0
+"""The same as long as none is known."""
 GRACE_SECONDS = 1.0
 """How long an unwanted chunk may go on.  A new interpreter takes less, but knows nothing yet."""
 
@@ -86,7 +90,10 @@ class Session:
         self._waiting: dict[int, _Lease] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self._asked = 0.0
+        self._round_trip: float | None = None
         self._start(self._write())
+        self._start(self._measure())
 
     def receive(self, frame: bytes) -> None:
         """Takes a frame.
@@ -106,6 +113,8 @@ class Session:
                 self._cancel(message.lease)
             case protocol.Forget():
                 self._forget(message.map, frame)
+            case protocol.Pong():
+                self._round_trip = self._loop.time() - self._asked
             case protocol.Refused():
                 raise RefusedError(message.message)
             case _:
@@ -235,6 +244,12 @@ class Session:
 
     def _send(self, message: protocol.FromWorker) -> None:
         self._outbox.put_nowait(protocol.encode(message))
+
+    async def _measure(self) -> None:
+        while True:
+            await asyncio.sleep(FIRST_PING_SECONDS if self._round_trip is None else PING_SECONDS)
+            self._asked = self._loop.time()
+            self._send(protocol.Ping(self._round_trip))
 
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError):

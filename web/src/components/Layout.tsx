@@ -10,10 +10,12 @@ interface Props {
   readonly children: ReactNode;
   /** Beside the main column where there is room, else below it. */
   readonly aside?: ReactNode;
+  /** Under both columns, as wide as they are together. */
+  readonly below?: ReactNode;
 }
 
 /** The page's frame: mark, state of the connection, one column or two. */
-export function Layout({ connection, children, aside }: Props) {
+export function Layout({ connection, children, aside, below }: Props) {
   return (
     <div className="layout">
       <header className="layout-header">
@@ -34,6 +36,7 @@ export function Layout({ connection, children, aside }: Props) {
       <main className="layout-main">
         <div className="layout-column">{children}</div>
         {aside && <div className="layout-column">{aside}</div>}
+        {below && <div className="layout-column layout-below">{below}</div>}
       </main>
     </div>
   );

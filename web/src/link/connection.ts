@@ -42,6 +42,8 @@ export interface Socket {
 }
 
 export interface ConnectionPorts {
+  /** What the owner reads of this device. */
+  readonly name?: string | undefined;
   readonly dial: () => Socket;
   readonly random: () => number;
   readonly onState: (state: Connection) => void;
@@ -54,6 +56,9 @@ export interface ConnectionPorts {
 export const QUIET_MS = 15_000;
 /** A living connection answers a ping in far less, unless a large frame is on its way. */
 export const CHECK_MS = 5_000;
+/** From one measurement of the round trip to the next, and from the first one to its report. */
+const MEASURE_MS = 15_000;
+const FIRST_MEASURE_MS = 1_000;
 /** Frames of this size take seconds on a slow line; where one came, the next ones are like it. */
 const LARGE_BYTES = 1e6;
 const FIRST_WAIT_MS = 500;
@@ -70,6 +75,8 @@ const DISMISSALS: ReadonlyMap<number, string> = new Map([
   [4001, 'results'],
   [4002, 'dismissed'],
 ]);
+/** The reason beside 4002 when nothing is wrong with the device. */
+const BY_OWNER = 'owner';
 
 /** Milliseconds before the given attempt: doubled each time up to 30 s, times 0.5 to 1. */
 export function backoff(attempt: number, random: number): number {
@@ -81,6 +88,11 @@ export class CoordinatorLink {
   #state: Connection = { state: 'idle' };
   #socket: Socket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #measuring: ReturnType<typeof setTimeout> | undefined;
+  /** When the ping was sent that has no answer yet. */
+  #asked: number | undefined;
+  /** Seconds. */
+  #roundTrip: number | undefined;
   #attempt = 0;
   #wasWelcome = false;
   #isLarge = false;
@@ -138,7 +150,9 @@ export class CoordinatorLink {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       const hello = { type: 'hello', kind: 'browser', capacity: 0 } as const;
-      socket.send(encodeFrame({ ...hello, protocol: PROTOCOL_VERSION, token: this.#token }));
+      const { name } = this.#ports;
+      const who = { protocol: PROTOCOL_VERSION, token: this.#token, ...(name && { name }) };
+      socket.send(encodeFrame({ ...hello, ...who }));
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
@@ -167,6 +181,11 @@ export class CoordinatorLink {
         worker: message.worker,
         environment: message.environment,
       });
+      this.#measure();
+    }
+    if (message.type === 'pong' && this.#asked !== undefined) {
+      this.#roundTrip = Math.max(0, Date.now() - this.#asked) / 1000;
+      this.#asked = undefined;
     }
     if (this.#state.state !== 'open') return;
     if (message.type === 'environment') {
@@ -180,13 +199,26 @@ export class CoordinatorLink {
   }
 
   #ping(wait: number): void {
-    this.send({ type: 'ping' });
-    const asked = Date.now();
+    const asked = this.#ask();
     this.#after(wait, () => {
       // Whoever slept through the deadline has not read what came meanwhile.
       if (Date.now() - asked > 2 * wait) this.#ping(wait);
       else this.#lost('waiting');
     });
+  }
+
+  /** Asks also while frames come, since the owner wants to know how far away this device is. */
+  #measure(): void {
+    const wait = this.#roundTrip === undefined ? FIRST_MEASURE_MS : MEASURE_MS;
+    if (this.#asked === undefined) this.#ask();
+    this.#measuring = setTimeout(() => this.#measure(), wait);
+  }
+
+  #ask(): number {
+    const roundTrip = this.#roundTrip;
+    this.send({ type: 'ping', ...(roundTrip !== undefined && { round_trip: roundTrip }) });
+    this.#asked = Date.now();
+    return this.#asked;
   }
 
   #refused({ code, message }: Extract<FromCoordinator, { type: 'refused' }>): void {
@@ -201,7 +233,7 @@ export class CoordinatorLink {
 
   #closed(code: number, reason: string): void {
     const dismissal = DISMISSALS.get(code);
-    if (dismissal) return this.#refuse(dismissal, reason);
+    if (dismissal) return this.#refuse(reason === BY_OWNER ? BY_OWNER : dismissal, reason);
     // After a goodbye nobody answers at this address until the script runs again.
     const state = this.#state;
     const isOver = state.state === 'connecting' && state.after === 'ended';
@@ -224,6 +256,8 @@ export class CoordinatorLink {
 
   #hangUp(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#measuring);
+    this.#asked = this.#roundTrip = undefined;
     const socket = this.#socket;
     this.#socket = undefined;
     if (!socket) return;

@@ -4,7 +4,7 @@
 //
 // This side reads headers only; what a payload holds is between the two Pythons.
 
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 /** The largest payload that a coordinator takes as a result. */
 export const MAX_RESULT_BYTES = 64 * 1024 * 1024;
 export const MAX_REASON_LENGTH = 500;
@@ -45,6 +45,7 @@ export type FromWorker =
       readonly token: string;
       readonly kind: 'browser';
       readonly capacity: number;
+      readonly name?: string;
     }
   | { readonly type: 'capacity'; readonly capacity: number; readonly environment: string }
   | {
@@ -58,7 +59,8 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly lease: number; readonly reason: string }
   | { readonly type: 'cancelled'; readonly lease: number }
   | { readonly type: 'returned'; readonly lease: number }
-  | { readonly type: 'ping' };
+  /** `round_trip` in seconds, from the last ping to its answer. */
+  | { readonly type: 'ping'; readonly round_trip?: number };
 
 export type Chunk = Extract<FromCoordinator, { type: 'chunk' }>;
 export type Progress = Extract<FromCoordinator, { type: 'progress' }>;

@@ -15,6 +15,8 @@ import type { Activity, Ask, Lookup, Snapshot, Standing } from './snapshot';
 export interface DevicePorts {
   readonly fetch: typeof fetch;
   readonly dial: () => Socket;
+  /** What the owner reads of this device. */
+  readonly name?: string | undefined;
   readonly random: () => number;
   readonly computeSource: string;
   readonly snapshots: Snapshots;

@@ -20,6 +20,7 @@ import { Statistics } from './statistics';
 export interface SessionPorts {
   readonly fetch: typeof fetch;
   readonly dial: () => Socket;
+  readonly name?: string | undefined;
   readonly random: () => number;
   readonly computeSource: string;
   readonly snapshots: Snapshots;
@@ -74,6 +75,7 @@ export class Session {
     const blobs = new BlobCache({ ...fetching, signal: this.#stopped.signal });
     this.#link = new CoordinatorLink(token, {
       dial: ports.dial,
+      name: ports.name,
       random: ports.random,
       onState: (state) => this.#connection(state),
       onFrame: (message, bytes) => this.#receive(message, bytes),
@@ -238,7 +240,9 @@ export class Session {
     this.#announced = 0;
     if (state.state === 'refused') {
       const { code, message } = state;
-      return this.#fail({ message: strings.refusals[code] ?? message, details: '' });
+      const heading = strings.refusalHeadings[code];
+      const failure = { message: strings.refusals[code] ?? message, details: '' };
+      return this.#fail(heading ? { ...failure, heading } : failure);
     }
     if (state.state === 'open') {
       this.#rejoin();
