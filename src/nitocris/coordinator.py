@@ -21,6 +21,7 @@ from . import events as ev
 from .answers import decode_result
 from .blobs import Blobs
 from .bulletin import Bulletin
+from .echo import Echo, read_output
 from .error_groups import ErrorGroups
 from .errors import ClosedError, DecodeError, ProtocolError
 from .function import Shipment
@@ -47,6 +48,11 @@ class _Map:
     registry: codec.Registry | None
     inbox: Callable[[ToOwner], None]
     mapped: MappedFunction
+    indexed: bool
+
+    def label(self, index: int) -> str:
+        """What the owner calls an item."""
+        return f"item {index}" if self.indexed else self.mapped.name
 
 
 class Coordinator:
@@ -54,10 +60,17 @@ class Coordinator:
 
     Args:
         tell: Takes sentences that the owner should read.
+        show: Takes lines that items have printed.
         title: What volunteers see.
     """
 
-    def __init__(self, tell: Callable[[str], None] = lambda _: None, title: str = "") -> None:
+    def __init__(
+        self,
+        tell: Callable[[str], None] = lambda _: None,
+        show: Callable[[str], None] = lambda _: None,
+        title: str = "",
+    ) -> None:
+        self._echo = Echo(show)
         self._title = title
         self._tell = tell
         self._loop = asyncio.get_running_loop()
@@ -142,6 +155,7 @@ class Coordinator:
         item_timeout: float | None = None,
         keep_going: bool = False,
         retries: int = 0,
+        indexed: bool = True,
     ) -> int:
         """Opens a map and returns its number; what the owner must know goes to `inbox`.
 
@@ -157,10 +171,11 @@ class Coordinator:
             keep_going: Whether items that fail are delivered like any other; else the first one
                 ends the map.
             retries: How often an item is tried again that failed in a transient way.
+            indexed: Whether the index of an item means something to the owner.
         """
         number = self._next_map
         self._next_map += 1
-        self._maps[number] = _Map(function, registry, inbox, mapped)
+        self._maps[number] = _Map(function, registry, inbox, mapped, indexed)
         self._blobs.keep(number, function.blobs)
         self._standing.started(number, total, self._loop.time())
         self._bulletin.stir()
@@ -267,6 +282,7 @@ class Coordinator:
         if worker := self._workers.leave(number):
             self.capacity -= worker.capacity
             self._handle(ev.WorkerLeft(number))
+            self._echo.left(number)
             self._bulletin.stir()
 
     async def receive(self, number: int, frame: bytes) -> None:
@@ -281,6 +297,8 @@ class Coordinator:
         match message:
             case protocol.Result():
                 await self._receive_result(number, message, payload)
+            case protocol.Output():
+                self._receive_output(number, message, payload)
             case protocol.Failed():
                 logger.info("worker %d lost lease %d: %s", number, message.lease, message.reason)
                 self._handle(ev.LeaseFailed(number, message.lease, message.reason))
@@ -320,8 +338,27 @@ class Coordinator:
             self._handle(ev.ResultRejected(number, message.lease, str(error)))
             return
         self._handle(
-            ev.ResultArrived(number, message.lease, message.offset, values, message.final, failures)
+            ev.ResultArrived(
+                number,
+                message.lease,
+                message.offset,
+                values,
+                message.final,
+                failures,
+                message.seconds,
+                message.slowest,
+            )
         )
+
+    def _receive_output(self, number: int, message: protocol.Output, payload: memoryview) -> None:
+        about = self._scheduler.items_of(message.lease, number)
+        if about is None:
+            return
+        map_number, start, stop = about
+        printed = read_output(payload, start, stop)
+        label = self._maps[map_number].label
+        now = self._loop.time()
+        self._echo.receive(number, map_number, printed, message.dropped, label, now)
 
     def _handle(self, event: ev.Event) -> None:
         for command in self._scheduler.handle(event, self._loop.time()):
@@ -423,6 +460,7 @@ class Coordinator:
     def _drop_map(self, number: int) -> _Map | None:
         current = self._maps.pop(number, None)
         self._blobs.drop(number)
+        self._echo.over(number)
         self._standing.over(number)
         self._bulletin.stir()
         return current

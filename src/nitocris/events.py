@@ -104,6 +104,8 @@ class ResultArrived:
     Attributes:
         failures: The items that raised, by their position in `values`, whose place there is void.
         final: Whether nothing more comes for this lease: all is answered, or the last item raised.
+        seconds: How long the worker says that the function took for all of them.
+        slowest: Position and seconds of those that took longest.
     """
 
     worker: int
@@ -112,6 +114,8 @@ class ResultArrived:
     values: Sequence[object]
     final: bool
     failures: Mapping[int, Failure] = field(default_factory=dict)
+    seconds: float = 0.0
+    slowest: Sequence[tuple[int, float]] = ()
 
 
 @dataclass(frozen=True, slots=True)

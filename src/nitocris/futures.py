@@ -233,7 +233,9 @@ class Futures:
             return
         group = self._groups.get(note.key)
         if group is None:
-            number = start_map(self._serving, note.call, note.function, self._inbox.put)
+            number = start_map(
+                self._serving, note.call, note.function, self._inbox.put, indexed=False
+            )
             group = _Group(note.call, note.key, number)
             self._groups[note.key] = self._by_number[number] = group
         group.unfinished += 1

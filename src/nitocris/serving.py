@@ -113,11 +113,14 @@ class Serving:
     def _tell(self, text: str) -> None:
         say(f"Nitocris: {text}", wanted=self._options.progress)
 
+    def _show(self, line: str) -> None:
+        say(line, wanted=self._options.progress)
+
     async def _stats(self) -> Stats:
         return self.coordinator.stats()
 
     async def _open(self) -> links.Access:
-        self.coordinator = Coordinator(self._tell, self._options.title)
+        self.coordinator = Coordinator(self._tell, self._show, self._options.title)
         self._provision = Provision(
             self._options.packages,
             bundled_lock(),

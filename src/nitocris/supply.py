@@ -50,9 +50,21 @@ def encode(call: Call, function: Callable[..., Any] | None = None) -> Encoded:
 
 
 def start_map(
-    serving: Serving, call: Call, encoded: Encoded, inbox: Callable[[ToOwner], None]
+    serving: Serving,
+    call: Call,
+    encoded: Encoded,
+    inbox: Callable[[ToOwner], None],
+    *,
+    indexed: bool = True,
 ) -> int:
     """Opens a map and returns its number; if interrupted, no map is left open.
+
+    Args:
+        serving: Where the workers are.
+        call: What the owner wants.
+        encoded: Its function.
+        inbox: Gets what the owner must know.
+        indexed: Whether the index of an item means something to the owner.
 
     Raises:
         ClosedError: The execution is closed.
@@ -72,6 +84,7 @@ def start_map(
             item_timeout=call.limits.item_timeout,
             keep_going=call.keep_going,
             retries=call.limits.retries,
+            indexed=indexed,
         )
         opened.append(number)
         return number

@@ -47,7 +47,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.told: list[str] = []
-        self.coordinator = Coordinator(self.told.append)
+        self.shown: list[str] = []
+        self.coordinator = Coordinator(self.told.append, self.shown.append)
         self.devices: dict[int, FakeDevice] = {}
         self.notes: list[Any] = []
         self.taken = 0
@@ -309,3 +310,20 @@ async def test_a_stranger_cannot_name_itself_in_a_terminals_language(bench: Benc
     (worker,) = bench.coordinator.stats().workers
     assert worker.name == "[2JFirefox 153"
     assert (worker.kind, worker.address, worker.capacity) == ("browser", "10.0.0.7", 0)
+
+
+async def test_what_items_print_is_shown_with_their_index(bench: Bench) -> None:
+    """As long as their lease is out, and to whoever has it."""
+    worker, other = bench.join(), bench.join()
+    await bench.start()
+    await settled(lambda: bench.coordinator.stats().workers[0].leases)
+    lease = bench.devices[worker].take()[0].lease
+
+    def printed(lease: int) -> bytes:
+        return protocol.encode(protocol.Output(lease, 0), codec.encode([(0, "hello\n")]))
+
+    await bench.coordinator.receive(worker, printed(lease))
+    await bench.coordinator.receive(worker, printed(999))
+    await bench.coordinator.receive(other, printed(lease))
+
+    assert bench.shown == ["item 0: hello"]
