@@ -25,6 +25,7 @@ from .echo import Echo, read_output
 from .error_groups import ErrorGroups
 from .errors import ClosedError, DecodeError, ProtocolError
 from .function import Shipment
+from .history import History
 from .job import MappedFunction
 from .roster import Device, Roster, Worker
 from .scheduler import Scheduler
@@ -87,6 +88,7 @@ class Coordinator:
         self._bytes_received = 0
         self._began = self._loop.time()
         self._throughput = Throughput(self._began)
+        self.history = History(self._began)
         self._next_map = 1
         self._environment: str | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -182,6 +184,8 @@ class Coordinator:
         self._handle(
             ev.MapStarted(number, total, chunk_size, timeout, item_timeout, keep_going, retries)
         )
+        ledger, now = self._scheduler.ledger_of(number), self._loop.time()
+        self.history.started(number, mapped.name, function.sha256, ledger, now)
         return number
 
     def supply(self, number: int, start: int, count: int, items: Shipment) -> None:
@@ -272,15 +276,19 @@ class Coordinator:
     def _resize(self, worker: Worker) -> None:
         fits = not worker.is_browser or worker.environment == self._environment
         capacity = worker.announced if fits else 0
-        self.capacity += capacity - worker.capacity
+        self._staff(capacity - worker.capacity)
         worker.capacity = capacity
         self._handle(ev.WorkerResized(worker.number, worker.capacity))
         self._changed.set()
 
+    def _staff(self, more: int) -> None:
+        self.capacity += more
+        self.history.staffed(self.capacity, self._loop.time())
+
     def leave(self, number: int) -> None:
         """Forgets a device; what it had on lease is lent again at once."""
         if worker := self._workers.leave(number):
-            self.capacity -= worker.capacity
+            self._staff(-worker.capacity)
             self._handle(ev.WorkerLeft(number))
             self._echo.left(number)
             self._bulletin.stir()
@@ -414,6 +422,7 @@ class Coordinator:
     def _deliver(self, command: ev.Deliver) -> None:
         number, failures = command.map, command.failures
         self._standing.delivered(number, len(command.values), len(failures), self._loop.time())
+        self.history.delivered(number, len(command.values), len(failures))
         self._throughput.add(len(command.values), self._loop.time())
         for index, failed in failures.items():
             self._errors.add(number, index, failed)
@@ -462,5 +471,6 @@ class Coordinator:
         self._blobs.drop(number)
         self._echo.over(number)
         self._standing.over(number)
+        self.history.over(number, self._loop.time())
         self._bulletin.stir()
         return current

@@ -29,6 +29,7 @@ from .errors import ConfigurationError
 from .futures import RemoteFuture
 from .lifetime import Lifetime
 from .mapping import run_map
+from .report import Report
 from .server import DEFAULT_MAX_DEVICES
 from .serving import Options, Serving
 from .stats import Stats
@@ -341,6 +342,21 @@ class DistributedExecution(Executor):
             ClosedError: The execution is closed.
         """
         return self._lifetime.start().stats()
+
+    def report(self) -> Report:
+        """Returns where the time of the latest map went, and what its results came from.
+
+        Streams and futures are maps as well; futures of equal functions share one.  While a map
+        runs, the report says how it is so far.
+
+        Raises:
+            ConfigurationError: There was no map yet.
+            ClosedError: The execution is closed.
+        """
+        report = self._lifetime.start().report()
+        if report is None:
+            raise ConfigurationError("there is no report before the first map")
+        return report
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more work, and closes as soon as all maps, streams and futures are done.

@@ -6,6 +6,7 @@ thread, process or port behind.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from .errors import PortInUseError
 from .job import Job
 from .local_worker import LocalWorker, local_url
 from .progress import say
+from .provenance import provenance
 from .provision import Provision, bundled_lock, prepare
+from .report import Report
 from .server import Server
 from .stats import Stats
 
@@ -78,6 +81,10 @@ class Serving:
         """Returns what is known of maps and workers now."""
         return self.loop.run(self._stats())
 
+    def report(self) -> Report | None:
+        """Returns what became of the latest map, None before the first."""
+        return self.loop.run(self._report())
+
     def require_packages(self) -> None:
         """Waits until the wheels are there.
 
@@ -115,6 +122,13 @@ class Serving:
 
     def _show(self, line: str) -> None:
         say(line, wanted=self._options.progress)
+
+    async def _report(self) -> Report | None:
+        history = self.coordinator.history
+        if history.function is None:
+            return None
+        came = provenance(history.function, self._provision.known)
+        return history.report(came, asyncio.get_running_loop().time())
 
     async def _stats(self) -> Stats:
         return self.coordinator.stats()
