@@ -8,11 +8,12 @@ encoded, is looked for one item at a time, and fails alone.
 
 from __future__ import annotations
 
+import heapq
 import inspect
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from heapq import nlargest
+from dataclasses import dataclass, field
+from math import inf
 from traceback import format_exception, walk_tb
 from types import TracebackType
 
@@ -51,24 +52,43 @@ class Raised:
 
 @dataclass(slots=True)
 class _Part:
-    """What some neighbouring items gave, and the seconds that each took."""
+    """What some neighbouring items gave.
 
-    outcomes: list[object]
-    seconds: list[float]
+    Attributes:
+        outcomes: What each of them gave.
+        seconds: How long the function took for all of them.
+        slow: Seconds and places of those that took longest, a heap.
+        least: What an item must exceed to be one of these.
+    """
 
-    def halves(self) -> tuple[_Part, _Part]:
-        middle = (len(self.outcomes) + 1) // 2
-        return (
-            _Part(self.outcomes[:middle], self.seconds[:middle]),
-            _Part(self.outcomes[middle:], self.seconds[middle:]),
-        )
+    outcomes: list[object] = field(default_factory=list)
+    seconds: float = 0.0
+    slow: list[tuple[float, int]] = field(default_factory=list)
+    least: float = -inf
+
+    def note_slow(self, seconds: float) -> None:
+        """Notes that the last item is one of the slowest so far."""
+        heapq.heappush(self.slow, (seconds, len(self.outcomes) - 1))
+        if len(self.slow) > protocol.MAX_SLOWEST:
+            heapq.heappop(self.slow)
+        if len(self.slow) == protocol.MAX_SLOWEST:
+            self.least = self.slow[0][0]
+
+    def pieces(self, size: int) -> Iterator[_Part]:
+        """Yields pieces of so many items; the seconds of all are divided evenly."""
+        count = len(self.outcomes)
+        for start in range(0, count, size):
+            outcomes = self.outcomes[start : start + size]
+            slow = [(each, at - start) for each, at in self.slow if 0 <= at - start < size]
+            yield _Part(outcomes, self.seconds * len(outcomes) / count, slow)
 
     def slowest(self) -> tuple[tuple[int, float], ...]:
         """Returns place and seconds of the items that took longest, in their order."""
-        least = nlargest(protocol.MAX_SLOWEST, self.seconds)[-1]
-        slow = [(place, each) for place, each in enumerate(self.seconds) if each >= least]
-        slow = sorted(slow, key=lambda pair: -pair[1])[: protocol.MAX_SLOWEST]
-        return tuple((place, _rounded(each)) for place, each in sorted(slow))
+        return tuple((place, _rounded(each)) for each, place in sorted(self.slow, key=_place))
+
+
+def _place(entry: tuple[float, int]) -> int:
+    return entry[1]
 
 
 class Answer:
@@ -88,7 +108,7 @@ class Answer:
         self._keep_going = keep_going
         self._sent = self._added = chunk.skip
         self._ended = False
-        self._part = _Part([], [])
+        self._part = _Part()
         self.size = 0
         """Roughly the bytes that wait to be sent."""
 
@@ -99,8 +119,11 @@ class Answer:
 
     def add(self, outcome: object, seconds: float) -> None:
         """Takes what the next item gave, its value or `Raised`, and how long it took."""
-        self._part.outcomes.append(outcome)
-        self._part.seconds.append(seconds)
+        part = self._part
+        part.outcomes.append(outcome)
+        part.seconds += seconds
+        if seconds > part.least:
+            part.note_slow(seconds)
         self._added += 1
         self.size += _size(outcome)
         self._ended = self._ends(outcome)
@@ -109,7 +132,7 @@ class Answer:
 
     def frames(self) -> Iterator[bytes]:
         """Yields what was added so far, each part being let go of as it leaves."""
-        parts, self._part, self.size = [self._part], _Part([], []), 0
+        parts, self._part, self.size = [self._part], _Part(), 0
         is_checked = False
         while parts:
             part = parts.pop()
@@ -119,7 +142,7 @@ class Answer:
                 del part
                 yield frame
             elif is_checked and len(part.outcomes) > 1:
-                parts += part.halves()[::-1]
+                parts += [*part.pieces((len(part.outcomes) + 1) // 2)][::-1]
             else:
                 parts.append(self._checked(part))
                 is_checked = True
@@ -133,7 +156,7 @@ class Answer:
             len(outcomes),
             sum(isinstance(outcome, Raised) for outcome in outcomes),
             final,
-            _rounded(sum(part.seconds)),
+            _rounded(part.seconds),
             part.slowest(),
         )
         try:
@@ -166,7 +189,9 @@ class Answer:
             if self._ends(checked[-1]):
                 self._ended = True
                 break
-        return _Part(checked, part.seconds[: len(checked)])
+        first = next(part.pieces(len(checked)))
+        first.outcomes = checked
+        return first
 
     def _fitting(self, outcome: object) -> object:
         try:
