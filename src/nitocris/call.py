@@ -9,6 +9,7 @@ from math import isfinite
 from operator import length_hint
 from typing import Any, Literal, TypeAlias, TypedDict
 
+from .display import Display
 from .errors import ConfigurationError
 from .worker.rules import Rules
 
@@ -94,7 +95,7 @@ class Call:
         classes: What results may be made of, besides the classes that the function mentions;
             None to have them pickled.
         examine: Whether to look at the function and the first items for packages they need.
-        progress: Whether to show how far it is.
+        display: What the owner sees.
     """
 
     function: Callable[..., Any]
@@ -108,7 +109,7 @@ class Call:
     buffersize: int | None = None
     classes: tuple[type, ...] | None
     examine: bool
-    progress: bool
+    display: Display
 
     @property
     def rules(self) -> Rules:

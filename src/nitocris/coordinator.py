@@ -84,6 +84,10 @@ class Coordinator:
         self._bulletin = Bulletin(self._loop.call_later, self.progress, self._workers.browsers)
         self.capacity = 0
         """How many chunks all connected devices together compute at once; any thread may read."""
+        self.native = 0
+        """The same of native workers."""
+        self.browsers = 0
+        """How many browsers compute."""
         self._bytes_sent = 0
         self._bytes_received = 0
         self._began = self._loop.time()
@@ -117,6 +121,11 @@ class Coordinator:
         """Returns how far the maps are that run."""
         return self._standing.progress(self.devices, self._loop.time())
 
+    @property
+    def retries(self) -> int:
+        """How many chunks were lent again because of their worker; any thread may read."""
+        return self._scheduler.relent
+
     def count_sent(self, size: int) -> None:
         """Notes that a frame of so many bytes has left for a device."""
         self._bytes_sent += size
@@ -133,7 +142,7 @@ class Coordinator:
             done=self._standing.done,
             rate=self._throughput.rate(now),
             remaining=progress.remaining,
-            retries=scheduler.relent,
+            retries=self.retries,
             bytes_sent=self._bytes_sent,
             bytes_received=self._bytes_received,
             maps=self._standing.maps(lambda number: self._maps[number].mapped.name),
@@ -276,19 +285,23 @@ class Coordinator:
     def _resize(self, worker: Worker) -> None:
         fits = not worker.is_browser or worker.environment == self._environment
         capacity = worker.announced if fits else 0
-        self._staff(capacity - worker.capacity)
-        worker.capacity = capacity
+        self._staff(worker, capacity)
         self._handle(ev.WorkerResized(worker.number, worker.capacity))
         self._changed.set()
 
-    def _staff(self, more: int) -> None:
-        self.capacity += more
+    def _staff(self, worker: Worker, capacity: int) -> None:
+        self.capacity += capacity - worker.capacity
+        if worker.is_browser:
+            self.browsers += bool(capacity) - bool(worker.capacity)
+        else:
+            self.native += capacity - worker.capacity
+        worker.capacity = capacity
         self.history.staffed(self.capacity, self._loop.time())
 
     def leave(self, number: int) -> None:
         """Forgets a device; what it had on lease is lent again at once."""
         if worker := self._workers.leave(number):
-            self._staff(-worker.capacity)
+            self._staff(worker, 0)
             self._handle(ev.WorkerLeft(number))
             self._echo.left(number)
             self._bulletin.stir()

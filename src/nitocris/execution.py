@@ -25,16 +25,19 @@ from .call import (
     in_step,
     starred,
 )
+from .display import Display, Observed
 from .errors import ConfigurationError
 from .futures import RemoteFuture
 from .lifetime import Lifetime
 from .mapping import run_map
+from .notebook import Notebook, is_notebook
 from .report import Report
 from .server import DEFAULT_MAX_DEVICES
 from .serving import Options, Serving
 from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
+from .terminal import Terminal
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,7 +77,9 @@ class DistributedExecution(Executor):
         max_devices: How many devices may be connected before browsers have to wait for a place.
         local_workers: Native workers on this machine, as child processes.
         wheels: Folders with wheels, looked into before any download.
-        progress: Whether to print the link and a progress bar.
+        progress: Whether to show the link and how far maps are, in the terminal or the notebook;
+            or a function that gets `Stats` a few times a second while `map` runs, and at its end,
+            in the place of that.
         results: `"safe"`: results come back as plain data, never as pickles. `"pickle"`: results
             may be anything, and whoever has the worker link can run code on this machine; there
             is no link for volunteers then.
@@ -102,7 +107,7 @@ class DistributedExecution(Executor):
         max_devices: int = DEFAULT_MAX_DEVICES,
         local_workers: int = 0,
         wheels: Sequence[str | os.PathLike[str]] = (),
-        progress: bool = True,
+        progress: bool | Callable[[Stats], object] = True,
         results: Literal["safe", "pickle"] = "safe",
         title: str | None = None,
         description: str | None = None,
@@ -120,7 +125,7 @@ class DistributedExecution(Executor):
             retries=retries,
             retry_on=retry_on,
         )
-        self._progress = progress
+        self._display = _display(progress)
         self._options = Options(
             title=Path(links.this_owner()).name
             if title is None
@@ -137,10 +142,10 @@ class DistributedExecution(Executor):
             max_devices=check_count("max_devices", max_devices, low=1),
             local_workers=check_count("local_workers", local_workers, low=0),
             pickled_results=results == "pickle",
-            progress=progress,
+            display=self._display,
         )
         self._classes: tuple[type, ...] = ()
-        self._lifetime = Lifetime(partial(Serving, self._options), progress=progress)
+        self._lifetime = Lifetime(partial(Serving, self._options), self._display)
         # For the garbage collector and the end of the interpreter; its second call does nothing.
         weakref.finalize(self, self._lifetime.close)
 
@@ -390,7 +395,7 @@ class DistributedExecution(Executor):
             limits=self._limits,
             classes=None if self._options.pickled_results else self._classes,
             examine=not self._options.packages,
-            progress=self._progress,
+            display=self._display,
         ).with_options(options)
 
     def _map(self, call: Call) -> list[Any]:
@@ -403,6 +408,14 @@ class DistributedExecution(Executor):
         # A stream in order raises an error in its place, so others go on until that comes.
         call = replace(call, keep_going=call.keep_going or ordered)
         return Stream(call, self._lifetime.running, ordered=ordered)
+
+
+def _display(progress: bool | Callable[[Stats], object]) -> Display:
+    if not isinstance(progress, bool) and callable(progress):
+        return Observed(progress)
+    if not progress:
+        return Display()
+    return Notebook() if is_notebook() else Terminal()
 
 
 def _check_port(name: str, value: int | None) -> int | None:

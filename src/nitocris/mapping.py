@@ -16,7 +16,8 @@ from . import events as ev
 from .call import Call
 from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
-from .progress import Progress
+from .display import Tracked, Tracker
+from .job import MappedFunction
 from .serving import Serving
 from .supply import Input, cancel_map, encode, start_map
 from .watch import Watch, next_note
@@ -39,16 +40,18 @@ def run_map(serving: Serving, call: Call) -> list[Any]:
     inbox: queue.SimpleQueue[ToOwner] = queue.SimpleQueue()
     number = start_map(serving, call, encode(call), inbox.put)
     try:
-        with Progress(call.total, wanted=call.progress) as bar:
-            items = Input(serving, number, call, lambda text: bar.say(f"Nitocris: {text}"))
-            watch = Watch(bar.say, serving, call, bar.show_workers)
-            return _results(call, items, inbox, watch, bar)
+        name = MappedFunction.of(call.function).name
+        tracked = Tracked(name, call.total, serving.coordinator, serving.stats)
+        with call.display.track(tracked) as tracker:
+            items = Input(serving, number, call, call.display.warn)
+            watch = Watch(call.display.warn, serving, call, tracker.look)
+            return _results(call, items, inbox, watch, tracker)
     finally:
         cancel_map(serving, number)
 
 
 def _results(
-    call: Call, items: Input, inbox: queue.SimpleQueue[ToOwner], watch: Watch, bar: Progress
+    call: Call, items: Input, inbox: queue.SimpleQueue[ToOwner], watch: Watch, tracker: Tracker
 ) -> list[Any]:
     """Answers what the scheduler asks of the owner until the map is over."""
     deliveries = Deliveries(call)
@@ -60,7 +63,7 @@ def _results(
             case ev.Deliver():
                 deliveries.add(note)
                 watch.done += len(note.values)
-                bar.advance(len(note.values))
+                tracker.advance(len(note.values))
             case ev.Finish():
                 return list(deliveries.ready)
             case ev.Fail():

@@ -16,10 +16,10 @@ from pathlib import Path
 from . import links
 from .background import LoopThread
 from .coordinator import Coordinator
+from .display import Display
 from .errors import PortInUseError
 from .job import Job
 from .local_worker import LocalWorker, local_url
-from .progress import say
 from .provenance import provenance
 from .provision import Provision, bundled_lock, prepare
 from .report import Report
@@ -42,7 +42,7 @@ class Options:
     max_devices: int
     local_workers: int
     pickled_results: bool
-    progress: bool
+    display: Display
 
 
 class Serving:
@@ -71,7 +71,7 @@ class Serving:
             self.worker_url = f"{base}/worker#{access.worker}"
             if options.local_workers:
                 self._worker = LocalWorker(
-                    local_url(options.host, access), options.local_workers, self._tell
+                    local_url(options.host, access), options.local_workers, options.display.warn
                 )
         except BaseException:
             self.stop()
@@ -117,12 +117,6 @@ class Serving:
         finally:
             self.loop.stop()
 
-    def _tell(self, text: str) -> None:
-        say(f"Nitocris: {text}", wanted=self._options.progress)
-
-    def _show(self, line: str) -> None:
-        say(line, wanted=self._options.progress)
-
     async def _report(self) -> Report | None:
         history = self.coordinator.history
         if history.function is None:
@@ -134,7 +128,8 @@ class Serving:
         return self.coordinator.stats()
 
     async def _open(self) -> links.Access:
-        self.coordinator = Coordinator(self._tell, self._show, self._options.title)
+        display = self._options.display
+        self.coordinator = Coordinator(display.warn, display.show, self._options.title)
         self._provision = Provision(
             self._options.packages,
             bundled_lock(),

@@ -12,7 +12,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeAlias
 
 from . import events as ev
@@ -20,7 +19,6 @@ from .call import Call
 from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
 from .errors import ClosedError
-from .progress import say
 from .running import Running
 from .serving import Serving
 from .supply import Input, cancel_map, encode, start_map
@@ -63,7 +61,7 @@ class Stream:
         self._error: BaseException | None = None
         self.notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self.wake: Callable[[], None] = lambda: None
-        self.watch = Watch(partial(say, wanted=call.progress), call=call)
+        self.watch = Watch(call.display.warn, call=call)
         self.thread = threading.current_thread()
 
     def start(self, serve: Callable[[], Serving], *, opens: bool) -> None:
@@ -164,8 +162,7 @@ class Stream:
             if self._opened is None:
                 self._open(serve())
             assert self._opened is not None
-            warn = partial(_warn, wanted=self._call.progress)
-            self._read(Input(*self._opened, self._call, warn))
+            self._read(Input(*self._opened, self._call, self._call.display.warn))
         except BaseException as error:
             self._tell(error)
 
@@ -184,7 +181,3 @@ class Stream:
             except Exception as error:
                 self._broken = error
                 items.answer(handed_over)
-
-
-def _warn(text: str, *, wanted: bool) -> None:
-    say(f"Nitocris: {text}", wanted=wanted)
