@@ -10,6 +10,7 @@ link and nothing that moves.  Everything that comes from others is escaped.
 from __future__ import annotations
 
 import contextlib
+import queue
 import sys
 import time
 from collections.abc import Callable
@@ -41,6 +42,8 @@ class Notebook(Display):
         self._invitation: Invitation | None = None
         self._news: list[str] = []
         self._card: _Output | None = None
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._tracking = 0
 
     def invite(self, invitation: Invitation) -> None:
         """Shows the card."""
@@ -55,12 +58,26 @@ class Notebook(Display):
             self._card.update(*self._content())
 
     def show(self, line: str) -> None:
-        """Prints the line in the cell that runs, where it stays."""
-        print(line)
+        """Prints the line, where it stays: in the cell that maps, if one does."""
+        self._lines.put(line)
+        if not self._tracking:
+            self.print_lines()
+
+    def print_lines(self) -> None:
+        """Prints what was to be shown; a kernel takes it as output of the thread's cell."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                print(self._lines.get_nowait())
 
     def track(self, tracked: Tracked) -> Tracker:
         """Returns what shows a line in the cell that runs."""
+        self._tracking += 1
         return _Line(self, tracked)
+
+    def tracked(self) -> None:
+        """Notes that a line is not updated any more."""
+        self._tracking -= 1
+        self.print_lines()
 
     def close(self) -> None:
         """Takes the link away."""
@@ -86,7 +103,7 @@ class Notebook(Display):
 class _Line(Tracker):
     """How far a map is, and in the end how long it took."""
 
-    def __init__(self, display: Display, tracked: Tracked) -> None:
+    def __init__(self, display: Notebook, tracked: Tracked) -> None:
         self._display = display
         self._tracked = tracked
         self._began = self._updated = time.monotonic()
@@ -98,6 +115,7 @@ class _Line(Tracker):
         self.look()
 
     def look(self) -> None:
+        self._display.print_lines()
         now = time.monotonic()
         if now - self._updated >= UPDATE_SECONDS:
             self._updated = now
@@ -109,6 +127,7 @@ class _Line(Tracker):
         state = "" if is_whole else ", then it ended early"
         text = f"{self._tracked.name}: {self._done:,}{of_all} items in {seconds:,.1f} s{state}"
         self._output.update(f"<p>{escape(text)}</p>", text)
+        self._display.tracked()
 
     def _live(self) -> tuple[str, str]:
         seconds = time.monotonic() - self._began

@@ -1,4 +1,4 @@
-"""A real kernel runs a notebook: what its cells define can be mapped, and what it keeps is little."""
+"""A real kernel runs a notebook: what its cells define can be mapped; it keeps little."""
 
 from __future__ import annotations
 
