@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         WorkerLostError,
     )
     from .execution import DistributedExecution
+    from .report import Report
+    from .stats import Stats
 
 __all__ = [
     "ClosedError",
@@ -40,6 +42,8 @@ __all__ = [
     "RefusedError",
     "RemoteError",
     "RemoteTraceback",
+    "Report",
+    "Stats",
     "WorkerLostError",
 ]
 
@@ -52,6 +56,7 @@ def __getattr__(name: str) -> object:
         from .execution import DistributedExecution
 
         return DistributedExecution
-    from . import errors
+    from . import errors, report, stats
 
-    return getattr(errors, name)
+    module = {"Report": report, "Stats": stats}.get(name, errors)
+    return getattr(module, name)

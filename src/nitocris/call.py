@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 from operator import length_hint
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from .display import Display
 from .errors import ConfigurationError
+from .replay import Kept
 from .worker.rules import Rules
 
 Errors: TypeAlias = Literal["raise", "return", "skip"]
@@ -96,6 +97,8 @@ class Call:
             None to have them pickled.
         examine: Whether to look at the function and the first items for packages they need.
         display: What the owner sees.
+        wrapper: What is sent in the function's place, if something is.
+        kept: How much of the items is kept for errors.
     """
 
     function: Callable[..., Any]
@@ -110,6 +113,13 @@ class Call:
     classes: tuple[type, ...] | None
     examine: bool
     display: Display
+    wrapper: Callable[..., Any] | None = None
+    kept: Kept = field(default_factory=Kept)
+
+    @property
+    def callee(self) -> Callable[..., Any]:
+        """What takes the arguments of an item."""
+        return self.wrapper or self.function
 
     @property
     def rules(self) -> Rules:

@@ -259,11 +259,15 @@ class Failed:
         error: What it raised, or a WorkerLostError.
         worker: The name of the worker that had it last.
         attempts: How often it was tried.
+        payload: What it was sent in, if it raised.
+        place: Its position in that.
     """
 
     error: Exception
     worker: str
     attempts: int
+    payload: object = None
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, assert_never
 
 from . import events as ev
@@ -150,7 +150,9 @@ class Futures:
             NotSendableError: The function or an argument cannot be pickled.
             ClosedError: The execution takes no more work.
         """
-        function = encode(call, WithKeywords(call.function) if keywords else call.function)
+        if keywords:
+            call = replace(call, wrapper=WithKeywords(call.function))
+        function = encode(call)
         packed = encode_arguments((arguments, keywords) if keywords else arguments)
         key = hashlib.sha256(function.shipment.payload).digest()  # which names its blobs
         if call.examine and key not in self._groups:

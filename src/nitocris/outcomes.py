@@ -114,7 +114,10 @@ class Outcomes:
                 begin, failed = index + 1, {}
                 retried.append(_another_attempt(lease, index))
                 continue
-            final = ev.Failed(failure.error, lease.worker.name, chunk.attempt)
+            parcel = chunk.parcel
+            place = index - parcel.start
+            name = lease.worker.name
+            final = ev.Failed(failure.error, name, chunk.attempt, parcel.payload, place)
             if not current.keep_going:
                 self._deliver(current, begin, values[begin - first : position], failed)
                 self._fail_map(current, index, final)

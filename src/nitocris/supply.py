@@ -31,12 +31,11 @@ class Encoded:
     registry: codec.Registry | None
 
 
-def encode(call: Call, function: Callable[..., Any] | None = None) -> Encoded:
+def encode(call: Call) -> Encoded:
     """Encodes the function of a call.
 
     Args:
         call: What the owner wants.
-        function: What to send in the function's place, such as one that wraps it.
 
     Raises:
         NotSendableError: It refers to something that cannot be pickled.
@@ -46,7 +45,7 @@ def encode(call: Call, function: Callable[..., Any] | None = None) -> Encoded:
         found = codec.classes_reachable_from(call.function)
         classes = tuple(dict.fromkeys((*classes, *found)))
         registry = codec.Registry(classes)
-    return Encoded(encode_function(function or call.function, classes, call.rules), registry)
+    return Encoded(encode_function(call.callee, classes, call.rules), registry)
 
 
 def start_map(

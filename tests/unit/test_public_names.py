@@ -26,6 +26,8 @@ def test_the_public_names() -> None:
         "RefusedError",
         "RemoteError",
         "RemoteTraceback",
+        "Report",
+        "Stats",
         "WorkerLostError",
     ]
     assert all(getattr(nitocris, name).__name__ == name for name in nitocris.__all__)
