@@ -449,7 +449,6 @@ class Coordinator:
     def _warn(self, number: int, what: str, reason: str) -> None:
         worker = self._workers.get(number)
         title = worker.title if worker else f"worker {number}"
-        logger.warning("%s %s: %s", title, what, reason)
         self._tell(f"{title} {what}, because {reason}.")
 
     def _blame(self, number: int, reason: str) -> None:
