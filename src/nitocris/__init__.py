@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         WorkerLostError,
     )
     from .execution import DistributedExecution
+    from .report import Report
+    from .stats import Stats
     from .worker.shared import Shared
 
 __all__ = [
@@ -41,7 +43,9 @@ __all__ = [
     "RefusedError",
     "RemoteError",
     "RemoteTraceback",
+    "Report",
     "Shared",
+    "Stats",
     "WorkerLostError",
 ]
 
@@ -58,6 +62,7 @@ def __getattr__(name: str) -> object:
         from .worker.shared import Shared
 
         return Shared
-    from . import errors
+    from . import errors, report, stats
 
-    return getattr(errors, name)
+    module = {"Report": report, "Stats": stats}.get(name, errors)
+    return getattr(module, name)

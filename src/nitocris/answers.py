@@ -22,6 +22,8 @@ def decode_result(
     Raises:
         DecodeError: It is no result.
     """
+    if any(place >= message.count for place, _ in message.slowest):
+        raise DecodeError("a result names an item as slow that it does not answer")
     decoded = codec.decode(payload, registry)
     if not (isinstance(decoded, tuple) and len(decoded) == 2):
         raise DecodeError("a result must be a pair of values and failures")

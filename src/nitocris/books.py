@@ -131,6 +131,7 @@ class Books:
         worker.waiting[lease.id] = self.waiting[lease.id] = lease
         worker.backlog += lease.room
         worker.tally.chunk_size = chunk.remaining
+        chunk.map.ledger.lent(worker.id, worker.name, chunk.remaining)
         self._start_waiting(worker)
         return lease
 
@@ -139,6 +140,8 @@ class Books:
         self._stop_waiting(lease)
         lease.worker.running[lease.id] = lease
         lease.started = self.now
+        if len(lease.chunk.leases) == 1:
+            lease.chunk.map.ledger.last_start = self.now
         self.renew(lease)
 
     def overtake(self, lease: Lease) -> None:
@@ -205,6 +208,11 @@ class Books:
         chunk.map.chunks[chunk.stop] = chunk
         (chunk.map.suspects if chunk.failed_by else chunk.map.queue).append(chunk)
         self.mark_map(chunk.map)
+
+    def note_relent(self, current: Map) -> None:
+        """Counts a chunk that is lent again because of its worker."""
+        self.relent += 1
+        current.ledger.relent += 1
 
     def requeue(self, chunk: Chunk) -> None:
         """Puts a chunk that nobody has any more first in line."""

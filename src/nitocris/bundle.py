@@ -24,6 +24,7 @@ _WORKER_SIDE = (
     "worker/__init__.py",
     "worker/core.py",
     "worker/keywords.py",
+    "worker/output.py",
     "worker/results.py",
     "worker/rules.py",
     "worker/seeded.py",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
+from .display import Display
 from .errors import ConfigurationError
+from .replay import Kept
 from .seeds import SeedKind, seeded
 from .worker.rules import Rules
 
@@ -104,7 +106,9 @@ class Call:
         classes: What results may be made of, besides the classes that the function mentions;
             None to have them pickled.
         examine: Whether to look at the function and the first items for packages they need.
-        progress: Whether to show how far it is.
+        display: What the owner sees.
+        wrapper: What is sent in the function's place, if something is.
+        kept: How much of the items is kept for errors.
         check: Whether to look at it before others compute.
     """
 
@@ -119,8 +123,15 @@ class Call:
     buffersize: int | None = None
     classes: tuple[type, ...] | None
     examine: bool
-    progress: bool
+    display: Display
+    wrapper: Callable[..., Any] | None = None
+    kept: Kept = field(default_factory=Kept)
     check: bool = False
+
+    @property
+    def callee(self) -> Callable[..., Any]:
+        """What takes the arguments of an item."""
+        return self.wrapper or self.function
 
     @property
     def rules(self) -> Rules:

@@ -22,9 +22,11 @@ from .answers import decode_result
 from .blobs import Blobs
 from .bulletin import Bulletin
 from .dismissal import BY_OWNER
+from .echo import Echo, read_output
 from .error_groups import ErrorGroups
 from .errors import ClosedError, DecodeError, ProtocolError
 from .function import Shipment
+from .history import History
 from .job import MappedFunction
 from .roster import Device, Roster, Worker
 from .scheduler import Scheduler
@@ -48,6 +50,11 @@ class _Map:
     registry: codec.Registry | None
     inbox: Callable[[ToOwner], None]
     mapped: MappedFunction
+    indexed: bool
+
+    def label(self, index: int) -> str:
+        """What the owner calls an item."""
+        return f"item {index}" if self.indexed else self.mapped.name
 
 
 class Coordinator:
@@ -55,10 +62,17 @@ class Coordinator:
 
     Args:
         tell: Takes sentences that the owner should read.
+        show: Takes lines that items have printed.
         title: What volunteers see.
     """
 
-    def __init__(self, tell: Callable[[str], None] = lambda _: None, title: str = "") -> None:
+    def __init__(
+        self,
+        tell: Callable[[str], None] = lambda _: None,
+        show: Callable[[str], None] = lambda _: None,
+        title: str = "",
+    ) -> None:
+        self._echo = Echo(show)
         self._title = title
         self._tell = tell
         self._loop = asyncio.get_running_loop()
@@ -71,10 +85,15 @@ class Coordinator:
         self._bulletin = Bulletin(self._loop.call_later, self.progress, self._workers.browsers)
         self.capacity = 0
         """How many chunks all connected devices together compute at once; any thread may read."""
+        self.native = 0
+        """The same of native workers."""
+        self.browsers = 0
+        """How many browsers compute."""
         self._bytes_sent = 0
         self._bytes_received = 0
         self._began = self._loop.time()
         self._throughput = Throughput(self._began)
+        self.history = History(self._began)
         self._next_map = 1
         self._environment: str | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -103,6 +122,11 @@ class Coordinator:
         """Returns how far the maps are that run."""
         return self._standing.progress(self.devices, self._loop.time())
 
+    @property
+    def retries(self) -> int:
+        """How many chunks were lent again because of their worker; any thread may read."""
+        return self._scheduler.relent
+
     def count_sent(self, size: int) -> None:
         """Notes that a frame of so many bytes has left for a device."""
         self._bytes_sent += size
@@ -119,7 +143,7 @@ class Coordinator:
             done=self._standing.done,
             rate=self._throughput.rate(now),
             remaining=progress.remaining,
-            retries=scheduler.relent,
+            retries=self.retries,
             bytes_sent=self._bytes_sent,
             bytes_received=self._bytes_received,
             maps=self._standing.maps(lambda number: self._maps[number].mapped.name),
@@ -143,6 +167,7 @@ class Coordinator:
         item_timeout: float | None = None,
         keep_going: bool = False,
         retries: int = 0,
+        indexed: bool = True,
     ) -> int:
         """Opens a map and returns its number; what the owner must know goes to `inbox`.
 
@@ -158,16 +183,19 @@ class Coordinator:
             keep_going: Whether items that fail are delivered like any other; else the first one
                 ends the map.
             retries: How often an item is tried again that failed in a transient way.
+            indexed: Whether the index of an item means something to the owner.
         """
         number = self._next_map
         self._next_map += 1
-        self._maps[number] = _Map(function, registry, inbox, mapped)
+        self._maps[number] = _Map(function, registry, inbox, mapped, indexed)
         self._blobs.keep(number, function.blobs)
         self._standing.started(number, total, self._loop.time())
         self._bulletin.stir()
         self._handle(
             ev.MapStarted(number, total, chunk_size, timeout, item_timeout, keep_going, retries)
         )
+        ledger, now = self._scheduler.ledger_of(number), self._loop.time()
+        self.history.started(number, mapped, function.sha256, ledger, now)
         return number
 
     def supply(self, number: int, start: int, count: int, items: Shipment) -> None:
@@ -258,8 +286,7 @@ class Coordinator:
     def _resize(self, worker: Worker) -> None:
         fits = not worker.is_browser or worker.environment == self._environment
         capacity = worker.announced if fits else 0
-        self.capacity += capacity - worker.capacity
-        worker.capacity = capacity
+        self._staff(worker, capacity)
         self._handle(ev.WorkerResized(worker.number, worker.capacity))
         self._changed.set()
 
@@ -276,11 +303,21 @@ class Coordinator:
         worker.device.close(protocol.CLOSE_DISMISSED, BY_OWNER)
         return True
 
+    def _staff(self, worker: Worker, capacity: int) -> None:
+        self.capacity += capacity - worker.capacity
+        if worker.is_browser:
+            self.browsers += bool(capacity) - bool(worker.capacity)
+        else:
+            self.native += capacity - worker.capacity
+        worker.capacity = capacity
+        self.history.staffed(self.capacity, self._loop.time())
+
     def leave(self, number: int) -> None:
         """Forgets a device; what it had on lease is lent again at once."""
         if worker := self._workers.leave(number):
-            self.capacity -= worker.capacity
+            self._staff(worker, 0)
             self._handle(ev.WorkerLeft(number))
+            self._echo.left(number)
             self._bulletin.stir()
 
     async def receive(self, number: int, frame: bytes) -> None:
@@ -295,6 +332,8 @@ class Coordinator:
         match message:
             case protocol.Result():
                 await self._receive_result(number, message, payload)
+            case protocol.Output():
+                self._receive_output(number, message, payload)
             case protocol.Failed():
                 logger.info("worker %d lost lease %d: %s", number, message.lease, message.reason)
                 self._handle(ev.LeaseFailed(number, message.lease, message.reason))
@@ -334,8 +373,27 @@ class Coordinator:
             self._handle(ev.ResultRejected(number, message.lease, str(error)))
             return
         self._handle(
-            ev.ResultArrived(number, message.lease, message.offset, values, message.final, failures)
+            ev.ResultArrived(
+                number,
+                message.lease,
+                message.offset,
+                values,
+                message.final,
+                failures,
+                message.seconds,
+                message.slowest,
+            )
         )
+
+    def _receive_output(self, number: int, message: protocol.Output, payload: memoryview) -> None:
+        about = self._scheduler.items_of(message.lease, number)
+        if about is None:
+            return
+        map_number, start, stop = about
+        printed = read_output(payload, start, stop)
+        label = self._maps[map_number].label
+        now = self._loop.time()
+        self._echo.receive(number, map_number, printed, message.dropped, label, now)
 
     def _handle(self, event: ev.Event) -> None:
         for command in self._scheduler.handle(event, self._loop.time()):
@@ -391,6 +449,7 @@ class Coordinator:
     def _deliver(self, command: ev.Deliver) -> None:
         number, failures = command.map, command.failures
         self._standing.delivered(number, len(command.values), len(failures), self._loop.time())
+        self.history.delivered(number, len(command.values), len(failures))
         self._throughput.add(len(command.values), self._loop.time())
         for index, failed in failures.items():
             self._errors.add(number, index, failed)
@@ -404,7 +463,6 @@ class Coordinator:
     def _warn(self, number: int, what: str, reason: str) -> None:
         worker = self._workers.get(number)
         title = worker.title if worker else f"worker {number}"
-        logger.warning("%s %s: %s", title, what, reason)
         self._tell(f"{title} {what}, because {reason}.")
 
     def _blame(self, number: int, reason: str) -> None:
@@ -437,6 +495,8 @@ class Coordinator:
     def _drop_map(self, number: int) -> _Map | None:
         current = self._maps.pop(number, None)
         self._blobs.drop(number)
+        self._echo.over(number)
         self._standing.over(number)
+        self.history.over(number, self._loop.time())
         self._bulletin.stir()
         return current

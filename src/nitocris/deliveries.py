@@ -8,6 +8,8 @@ from typing import Any
 from . import events as ev
 from .call import Call
 from .errors import ItemTimeoutError, RemoteError, WorkerLostError
+from .function import Shipment
+from .replay import Again
 
 
 class Deliveries:
@@ -75,6 +77,9 @@ def explained(call: Call, failed: ev.Failed, index: int | None = None) -> Except
     error = failed.error
     if isinstance(error, RemoteError | ItemTimeoutError | WorkerLostError):
         error.index, error.worker, error.attempts = index, failed.worker, failed.attempts
+    items = failed.payload
+    if isinstance(error, RemoteError) and isinstance(items, Shipment) and call.kept.admits(items):
+        error._again = Again(call.callee, items, failed.place)
     if isinstance(error, WorkerLostError):
         error.args = (f"{'the call' if index is None else f'item {index}'} {error}",)
     if isinstance(error, RemoteError | ItemTimeoutError):

@@ -20,6 +20,10 @@ The last two are never the fault of the person who reads them: they name what a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
 
 class NitocrisError(Exception):
     """Base of all errors of this library."""
@@ -128,6 +132,8 @@ class RemoteError(NitocrisError):
         attempts: How often it was computed.
     """
 
+    _again: Callable[[], Any] | None = None
+
     type_name: str = ""
     remote_text: str = ""
     remote_args: tuple[object, ...] = ()
@@ -136,3 +142,36 @@ class RemoteError(NitocrisError):
     index: int | None = None
     worker: str = ""
     attempts: int = 1
+
+    def replay(self, debugger: Callable[[TracebackType], object] | None = None) -> Any:
+        """Computes the item again, here and now, so that a debugger can look into the function.
+
+        The function runs in this process, with its real frames: `%debug` in a notebook,
+        `python -m pdb` for a script, or `err.replay(pdb.post_mortem)` stop where it raised.
+
+        Args:
+            debugger: Called with the traceback of what the function raises, in the place of
+                raising it.
+
+        Returns:
+            What the function returns, if it does not fail here; None after the debugger.
+
+        Raises:
+            ConfigurationError: Function and item are not known here: the error was pickled, or the
+                items of the map's errors are too large to be kept.
+            BaseException: What the function raises.
+        """
+        if self._again is None:
+            raise ConfigurationError(
+                "this error cannot be replayed: its function and item are not known here (any "
+                "more), because it was pickled, or because the map's failed items have more than "
+                "64 MiB; call the function with the item yourself"
+            )
+        if debugger is None:
+            return self._again()
+        try:
+            return self._again()
+        except BaseException as error:
+            trace = error.__traceback__
+            debugger(trace)  # type: ignore[arg-type]  # what was raised has one
+            return None

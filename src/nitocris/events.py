@@ -104,6 +104,8 @@ class ResultArrived:
     Attributes:
         failures: The items that raised, by their position in `values`, whose place there is void.
         final: Whether nothing more comes for this lease: all is answered, or the last item raised.
+        seconds: How long the worker says that the function took for all of them.
+        slowest: Position and seconds of those that took longest.
     """
 
     worker: int
@@ -112,6 +114,8 @@ class ResultArrived:
     values: Sequence[object]
     final: bool
     failures: Mapping[int, Failure] = field(default_factory=dict)
+    seconds: float = 0.0
+    slowest: Sequence[tuple[int, float]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +259,15 @@ class Failed:
         error: What it raised, or a WorkerLostError.
         worker: The name of the worker that had it last.
         attempts: How often it was tried.
+        payload: What it was sent in, if it raised.
+        place: Its position in that.
     """
 
     error: Exception
     worker: str
     attempts: int
+    payload: object = None
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,19 +26,23 @@ from .call import (
     starred,
 )
 from .check import Check
+from .display import Display, Observed
 from .errors import ClosedError, ConfigurationError
 from .function import share
 from .futures import RemoteFuture
 from .lifetime import Lifetime
 from .mapping import run_map
+from .notebook import Notebook, is_notebook
 from .pip_resolver import Pip
 from .preflight import check
 from .provision import find_places
+from .report import Report
 from .server import DEFAULT_MAX_DEVICES
 from .serving import Options, Serving
 from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
+from .terminal import Terminal
 from .worker.shared import Shared
 
 P = ParamSpec("P")
@@ -81,7 +85,9 @@ class DistributedExecution(Executor):
         max_devices: How many devices may be connected before browsers have to wait for a place.
         local_workers: Native workers on this machine, as child processes.
         wheels: Folders with wheels, looked into before any download.
-        progress: Whether to print the link and a progress bar.
+        progress: Whether to show the link and how far maps are, in the terminal or the notebook;
+            or a function that gets `Stats` a few times a second while `map` runs, and at its end,
+            in the place of that.
         check: Whether to look at each new function before others compute it: `d.check` says at
             what. The first item is computed on this machine as well, and if that fails, the map
             does. By default where the link is printed and there are no local workers.
@@ -112,7 +118,7 @@ class DistributedExecution(Executor):
         max_devices: int = DEFAULT_MAX_DEVICES,
         local_workers: int = 0,
         wheels: Sequence[str | os.PathLike[str]] = (),
-        progress: bool = True,
+        progress: bool | Callable[[Stats], object] = True,
         check: bool | None = None,
         results: Literal["safe", "pickle"] = "safe",
         title: str | None = None,
@@ -131,8 +137,8 @@ class DistributedExecution(Executor):
             retries=retries,
             retry_on=retry_on,
         )
-        self._progress = progress
-        self._check = progress and not local_workers if check is None else check
+        self._display = _display(progress)
+        self._check = progress is True and not local_workers if check is None else check
         self._options = Options(
             title=Path(links.this_owner()).name
             if title is None
@@ -149,10 +155,10 @@ class DistributedExecution(Executor):
             max_devices=check_count("max_devices", max_devices, low=1),
             local_workers=check_count("local_workers", local_workers, low=0),
             pickled_results=results == "pickle",
-            progress=progress,
+            display=self._display,
         )
         self._classes: tuple[type, ...] = ()
-        self._lifetime = Lifetime(partial(_serve, weakref.ref(self)), progress=progress)
+        self._lifetime = Lifetime(partial(_serve, weakref.ref(self)), self._display)
         # For the garbage collector and the end of the interpreter; its second call does nothing.
         weakref.finalize(self, self._lifetime.close)
 
@@ -408,6 +414,21 @@ class DistributedExecution(Executor):
         """
         return self._lifetime.start().stats()
 
+    def report(self) -> Report:
+        """Returns where the time of the latest map went, and what its results came from.
+
+        Streams and futures are maps as well; futures of equal functions share one.  While a map
+        runs, the report says how it is so far.
+
+        Raises:
+            ConfigurationError: There was no map yet.
+            ClosedError: The execution is closed.
+        """
+        report = self._lifetime.start().report()
+        if report is None:
+            raise ConfigurationError("there is no report before the first map")
+        return report
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more work, and closes as soon as all maps, streams and futures are done.
 
@@ -440,7 +461,7 @@ class DistributedExecution(Executor):
             limits=self._limits,
             classes=None if self._options.pickled_results else self._classes,
             examine=not self._options.packages,
-            progress=self._progress,
+            display=self._display,
             check=self._check and not self._options.pickled_results,
         ).with_options(options)
 
@@ -472,6 +493,14 @@ def _serve(reference: weakref.ref[DistributedExecution]) -> Serving:
     if former is not None and not former._lifetime.running.works():
         former.close()
     return Serving(execution._options)
+
+
+def _display(progress: bool | Callable[[Stats], object]) -> Display:
+    if not isinstance(progress, bool) and callable(progress):
+        return Observed(progress)
+    if not progress:
+        return Display()
+    return Notebook() if is_notebook() else Terminal()
 
 
 def _check_port(name: str, value: int | None) -> int | None:

@@ -42,6 +42,11 @@ class Shipment:
     warnings: tuple[str, ...] = ()
 
     @property
+    def sha256(self) -> str:
+        """The hash of the whole; the payload names its blobs by theirs."""
+        return hashlib.sha256(self.payload).hexdigest()
+
+    @property
     def blob_ids(self) -> tuple[str, ...]:
         """The ids for the frame's header, each once, in the order of the shipment's table."""
         return tuple(blob.id for blob in self.blobs)

@@ -17,17 +17,16 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, assert_never
 
 from . import events as ev
 from .call import Call
 from .coordinator import ToOwner
 from .deliveries import explained
+from .display import Display
 from .errors import ClosedError
 from .function import Shipment, encode_arguments, modules_used_by
-from .progress import say
 from .running import Running
 from .serving import Serving
 from .supply import Encoded, cancel_map, encode, start_map
@@ -108,16 +107,16 @@ class Futures:
     Args:
         serving: Where the coordinator is.
         running: Where futures are noted until they are done.
-        progress: Whether to tell the owner what is amiss.
+        display: What the owner sees.
 
     Attributes:
         thread: The one that sends and resolves futures.
     """
 
-    def __init__(self, serving: Serving, running: Running, *, progress: bool) -> None:
+    def __init__(self, serving: Serving, running: Running, display: Display) -> None:
         self._serving = serving
         self._running = running
-        self._say = partial(say, wanted=progress)
+        self._display = display
         self._inbox: queue.SimpleQueue[_Submitted | _Cancelled | ToOwner | None]
         self._inbox = queue.SimpleQueue()
         self._groups: dict[bytes, _Group] = {}
@@ -151,13 +150,15 @@ class Futures:
             NotSendableError: The function or an argument cannot be pickled.
             ClosedError: The execution takes no more work.
         """
-        function = encode(call, WithKeywords(call.function) if keywords else call.function)
+        if keywords:
+            call = replace(call, wrapper=WithKeywords(call.function))
+        function = encode(call)
         carried = function.shipment.modules
         packed = encode_arguments((arguments, keywords) if keywords else arguments, carried)
         key = hashlib.sha256(function.shipment.payload).digest()  # which names its blobs
         if call.examine and key not in self._groups:
             modules = modules_used_by(call.function, arguments, keywords)
-            self._serving.add_modules(modules, lambda text: self._say(f"Nitocris: {text}"))
+            self._serving.add_modules(modules, self._display.warn)
         with self._starting:
             if self.thread.ident is None:
                 self.thread.start()
@@ -190,7 +191,7 @@ class Futures:
         self.cancel_all()
 
     def _main(self) -> None:
-        watch = Watch(self._say, self._serving)
+        watch = Watch(self._display.warn, self._serving)
         try:
             while True:
                 try:
@@ -234,7 +235,9 @@ class Futures:
             return
         group = self._groups.get(note.key)
         if group is None:
-            number = start_map(self._serving, note.call, note.function, self._inbox.put)
+            number = start_map(
+                self._serving, note.call, note.function, self._inbox.put, indexed=False
+            )
             group = _Group(note.call, note.key, number)
             self._groups[note.key] = self._by_number[number] = group
         group.unfinished += 1

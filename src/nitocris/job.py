@@ -32,18 +32,21 @@ class MappedFunction:
     Attributes:
         name: Its own name, without that of its module.
         source: Its text as it was written, None if it has none.
+        seed: Where its random numbers come from, None if the owner gave no seed.
     """
 
     name: str
     source: str | None
+    seed: str | None = None
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Self:
         """Looks at a function, whatever it is, and never fails."""
+        seed = str(function.seed) if type(function) is Seeded else None
         while issubclass(type(function), partial) or type(function) is Seeded:
             function = function.function if type(function) is Seeded else function.func  # type: ignore[attr-defined]  # one of these
         name = _if_possible(_name, function) or type(function).__name__
-        return cls(name[:MAX_NAME_LENGTH], _if_possible(_source, function))
+        return cls(name[:MAX_NAME_LENGTH], _if_possible(_source, function), seed)
 
 
 @dataclass(frozen=True, slots=True)

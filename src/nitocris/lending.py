@@ -188,7 +188,7 @@ def _double_late(books: Books) -> Iterator[ev.Command]:
         # Last in line, for this one may find no helper, or need another one later.
         books.late[lease.id] = books.late.pop(lease.id)
         if helper := _helper(books, lease.chunk):
-            books.relent += 1
+            books.note_relent(lease.chunk.map)
             yield from _lend_chunk(books, helper, lease.chunk)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from .display import Display, Invitation
 from .errors import ClosedError
 from .futures import Futures
-from .progress import say
 from .running import Running
 from .serving import Serving
 
@@ -17,7 +17,7 @@ class Lifetime:
 
     Args:
         serve: Starts the server.
-        progress: Whether to print the link, and what is amiss.
+        display: What the owner sees.
 
     Attributes:
         running: What has begun and not ended.
@@ -25,9 +25,9 @@ class Lifetime:
         closed: Whether it has been ended for good.
     """
 
-    def __init__(self, serve: Callable[[], Serving], *, progress: bool) -> None:
+    def __init__(self, serve: Callable[[], Serving], display: Display) -> None:
         self._serve = serve
-        self._progress = progress
+        self._display = display
         self._futures: Futures | None = None
         self._changing = threading.Lock()
         self.running = Running()
@@ -46,8 +46,8 @@ class Lifetime:
                 raise ClosedError("this execution is closed; create another DistributedExecution")
             if self.serving is None:
                 self.serving = self._serve()
-                self._futures = Futures(self.serving, self.running, progress=self._progress)
-                say(_invitation(self.serving), wanted=self._progress)
+                self._futures = Futures(self.serving, self.running, self._display)
+                self._display.invite(_invitation(self.serving))
             return self.serving
 
     def ready(self) -> Serving:
@@ -91,6 +91,7 @@ class Lifetime:
         with self._changing:
             self.closed = True
             serving, self.serving = self.serving, None
+        self._display.close()
         if serving is None or self._futures is None:
             return
         try:
@@ -105,11 +106,5 @@ class Lifetime:
             self.close()
 
 
-def _invitation(serving: Serving) -> str:
-    invitation = (
-        f"open {serving.url}" if serving.url else f"run: nitocris worker '{serving.worker_url}'"
-    )
-    return (
-        f"Nitocris: to compute, {invitation}\n"
-        f"Nitocris: for you alone, to watch and to send devices away: {serving.dashboard_url}"
-    )
+def _invitation(serving: Serving) -> Invitation:
+    return Invitation(serving.url, serving.worker_url, serving.dashboard_url)

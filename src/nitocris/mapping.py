@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import queue
 from contextlib import closing
-from functools import partial
 from typing import Any, assert_never
 
 from . import events as ev
 from .call import Call
 from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
+from .display import Tracked, Tracker
+from .job import MappedFunction
 from .preflight import Preflight
-from .progress import Progress
 from .serving import Serving
 from .supply import Input, cancel_map, encode, start_map
 from .watch import Watch, next_note
@@ -42,18 +42,20 @@ def run_map(serving: Serving, call: Call) -> list[Any]:
     inbox: queue.SimpleQueue[ToOwner] = queue.SimpleQueue()
     encoded = encode(call)
     number = start_map(serving, call, encoded, inbox.put)
+
+    def fail(failed: ev.Failed) -> None:
+        inbox.put(ev.Fail(number, 0, failed))
+
     try:
-        with Progress(call.total, wanted=call.progress) as bar:
-
-            def fail(failed: ev.Failed) -> None:
-                inbox.put(ev.Fail(number, 0, failed))
-
-            with closing(Preflight(serving, call, encoded, bar.say, fail)) as preflight:
-                warn = partial(_warn, bar)
-                carried = encoded.shipment.modules
-                items = Input(serving, number, call, carried, warn, preflight.begin)
-                watch = Watch(bar.say, serving, call, bar.show_workers)
-                return _results(call, items, inbox, watch, bar, preflight)
+        name = MappedFunction.of(call.function).name
+        tracked = Tracked(name, call.total, serving.coordinator, serving.stats)
+        with (
+            call.display.track(tracked) as tracker,
+            closing(Preflight(serving, call, encoded, fail)) as preflight,
+        ):
+            items = Input(serving, number, call, encoded.shipment.modules, preflight.begin)
+            watch = Watch(call.display.warn, serving, call, tracker.look)
+            return _results(call, items, inbox, watch, tracker, preflight)
     finally:
         cancel_map(serving, number)
 
@@ -63,7 +65,7 @@ def _results(
     items: Input,
     inbox: queue.SimpleQueue[ToOwner],
     watch: Watch,
-    bar: Progress,
+    tracker: Tracker,
     preflight: Preflight,
 ) -> list[Any]:
     """Answers what the scheduler asks of the owner until the map is over."""
@@ -77,7 +79,7 @@ def _results(
                 preflight.surpass()
                 deliveries.add(note)
                 watch.done += len(note.values)
-                bar.advance(len(note.values))
+                tracker.advance(len(note.values))
             case ev.Finish():
                 return list(deliveries.ready)
             case ev.Fail():
@@ -86,7 +88,3 @@ def _results(
                 assert_never(note)
         items.answer(handed_over=watch.done)
         watch.look()
-
-
-def _warn(bar: Progress, text: str) -> None:
-    bar.say(f"Nitocris: {text}")

@@ -58,9 +58,9 @@ class Outcomes:
             return
         if lease.started is None:
             self._books.overtake(lease)
+        self._note(lease, event, first)
         lease.next = stop
         lease.worker.record.delivered()
-        lease.worker.tally.answered(len(event.values), self._books.now)
         retried: list[Chunk] = []
         if stop > chunk.next:
             retried = self._accept(lease, first, event.values, event.failures)
@@ -75,6 +75,16 @@ class Outcomes:
         for again in retried:
             self._books.add_chunk(again)
         self.finish_if_done(current)
+
+    def _note(self, lease: Lease, event: ev.ResultArrived, first: int) -> None:
+        """Counts a result, also of items that another worker has answered."""
+        worker, current, items = lease.worker, lease.chunk.map, len(event.values)
+        elapsed = max(self._books.now - lease.renewed, 0.0)
+        worker.tally.answered(items, self._books.now)
+        current.ledger.answered(worker.id, items, event.seconds, elapsed)
+        fresh = lease.chunk.next - first
+        slowest = [(first + place, each) for place, each in event.slowest if place >= fresh]
+        current.ledger.took(slowest, elapsed)
 
     def _accept(
         self,
@@ -104,7 +114,10 @@ class Outcomes:
                 begin, failed = index + 1, {}
                 retried.append(_another_attempt(lease, index))
                 continue
-            final = ev.Failed(failure.error, lease.worker.name, chunk.attempt)
+            parcel = chunk.parcel
+            place = index - parcel.start
+            name = lease.worker.name
+            final = ev.Failed(failure.error, name, chunk.attempt, parcel.payload, place)
             if not current.keep_going:
                 self._deliver(current, begin, values[begin - first : position], failed)
                 self._fail_map(current, index, final)
@@ -219,7 +232,7 @@ class Outcomes:
         if hopeless:
             self._give_up(item, worker, reason, item_timeout)
         else:
-            self._books.relent += 1
+            self._books.note_relent(item.map)
             self._books.put_back(item)
 
     def _give_up(self, chunk: Chunk, worker: str, reason: str, item_timeout: float | None) -> None:

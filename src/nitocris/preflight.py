@@ -90,7 +90,6 @@ class Preflight:
         serving: Where packages are looked for.
         call: What the owner wants.
         encoded: Its function.
-        say: Takes what the owner shall read.
         fail: Takes how the first item failed, if that ends the map.
     """
 
@@ -99,13 +98,11 @@ class Preflight:
         serving: Serving,
         call: Call,
         encoded: Encoded,
-        say: Callable[[str], None],
         fail: Callable[[ev.Failed], None],
     ) -> None:
         self._serving = serving
         self._call = call
         self._encoded = encoded
-        self._say = say
         self._fail = fail
         self._rehearsal: Rehearsal | None = None
         self._over = False
@@ -150,7 +147,7 @@ class Preflight:
 
     def _tell(self, text: str) -> None:
         if not self._over:
-            self._say(text)
+            self._call.display.tell(text)
 
     def _ends_map(self, error: Exception) -> bool:
         """Whether workers would fail alike; they may have packages that are not installed here."""

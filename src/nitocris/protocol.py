@@ -29,6 +29,14 @@ MAX_RESULT_BYTES = 64 * 1024 * 1024
 """Of a result for a live lease."""
 MAX_CAPACITY = 1024
 """Chunks at once on one device; more cores than that are several devices."""
+MAX_OUTPUT_BYTES = 128 * 1024
+"""Of the payload of an output."""
+MAX_OUTPUT_ITEMS = 100
+"""Entries of an output."""
+MAX_OUTPUT_TEXT = 64 * 1024
+"""Characters of all texts of an output."""
+MAX_SLOWEST = 5
+"""Items of a result that it may name as its slowest."""
 HELLO_TIMEOUT = 5.0
 """Seconds from the opening of a socket to its hello."""
 SILENCE_TIMEOUT = 30.0
@@ -77,6 +85,8 @@ class Result:
         count: The number of items.
         raised: How many of them raised.
         final: Nothing more comes for this lease.
+        seconds: How long the function took for all of them.
+        slowest: Place among them and seconds of those that took longest, in their order.
     """
 
     lease: int
@@ -84,6 +94,21 @@ class Result:
     count: int
     raised: int
     final: bool
+    seconds: float = 0.0
+    slowest: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What items of a lease printed; the payload is a list of `(index, text)`.
+
+    Attributes:
+        lease: The chunk's.
+        dropped: How many lines were too many to be sent.
+    """
+
+    lease: int
+    dropped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +235,7 @@ class Pong:
     """The answer to a ping."""
 
 
-FromWorker: TypeAlias = Hello | Capacity | Result | Failed | Cancelled | Returned | Ping
+FromWorker: TypeAlias = Hello | Capacity | Result | Output | Failed | Cancelled | Returned | Ping
 FromCoordinator: TypeAlias = (
     Welcome | Refused | Environment | Map | Chunk | Cancel | Forget | Progress | Pong
 )
@@ -221,6 +246,7 @@ FROM_WORKER: Mapping[str, type[FromWorker]] = {
     "hello": Hello,
     "capacity": Capacity,
     "result": Result,
+    "output": Output,
     "failed": Failed,
     "cancelled": Cancelled,
     "returned": Returned,
@@ -303,11 +329,15 @@ def _message(header: dict[str, object], known: Mapping[str, type[_M]]) -> _M:
         if not _CHECKS[key](value):
             raise ProtocolError(f"{name}: {key} cannot be {value!r:.40}")
         if isinstance(value, list):
-            header[key] = tuple(value)
+            header[key] = _tuple(value)
     for key, field in fields.items():
         if key not in header and field.default is dataclasses.MISSING:
             raise ProtocolError(f"{name}: the field {key} is missing")
     return message(**header)  # type: ignore[arg-type]  # each field was checked above
+
+
+def _tuple(values: list[object]) -> tuple[object, ...]:
+    return tuple(_tuple(value) if isinstance(value, list) else value for value in values)
 
 
 def _integer(low: int, high: int) -> Callable[[object], bool]:
@@ -328,6 +358,19 @@ def _is_blob_ids(value: object) -> bool:
     )
 
 
+def _is_slowest(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= MAX_SLOWEST
+        and all(
+            isinstance(pair, list) and len(pair) == 2 and _is_id(pair[0]) and _is_amount(pair[1])
+            for pair in value
+        )
+    )
+
+
+_is_id = _integer(0, _LARGEST_ID)
+
 _CHECKS: Mapping[str, Callable[[object], bool]] = {
     "protocol": _integer(0, 1_000_000),
     "token": _text(200),
@@ -335,14 +378,14 @@ _CHECKS: Mapping[str, Callable[[object], bool]] = {
     "capacity": _integer(0, MAX_CAPACITY),
     "python": _text(20),
     "name": _text(64),
-    "lease": _integer(0, _LARGEST_ID),
-    "map": _integer(0, _LARGEST_ID),
-    "worker": _integer(0, _LARGEST_ID),
-    "offset": _integer(0, _LARGEST_ID),
-    "count": _integer(0, _LARGEST_ID),
-    "raised": _integer(0, _LARGEST_ID),
-    "skip": _integer(0, _LARGEST_ID),
-    "stop": _integer(0, _LARGEST_ID),
+    "lease": _is_id,
+    "map": _is_id,
+    "worker": _is_id,
+    "offset": _is_id,
+    "count": _is_id,
+    "raised": _is_id,
+    "skip": _is_id,
+    "stop": _is_id,
     "piecewise": lambda value: isinstance(value, bool),
     "final": lambda value: isinstance(value, bool),
     "reason": _text(500),
@@ -350,10 +393,13 @@ _CHECKS: Mapping[str, Callable[[object], bool]] = {
     "code": _text(40),
     "message": _text(1000),
     "blobs": _is_blob_ids,
-    "devices": _integer(0, _LARGEST_ID),
-    "done": _integer(0, _LARGEST_ID),
-    "total": _integer(0, _LARGEST_ID),
+    "devices": _is_id,
+    "done": _is_id,
+    "total": _is_id,
     "rate": _is_amount,
     "remaining": _is_amount,
     "round_trip": _is_amount,
+    "seconds": _is_amount,
+    "dropped": _is_id,
+    "slowest": _is_slowest,
 }

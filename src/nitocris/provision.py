@@ -116,6 +116,12 @@ class Provision:
         """
         return await asyncio.shield(self._current)
 
+    @property
+    def known(self) -> Environment | None:
+        """The environment, if it is known."""
+        done = self._current.done() and not self._current.cancelled()
+        return self._current.result() if done and not self._current.exception() else None
+
     def add_modules(self, modules: Collection[str], warn: Callable[[str], None]) -> None:
         """Adds the packages that bring these modules, at the version that is installed here.
 

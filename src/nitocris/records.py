@@ -16,7 +16,7 @@ from enum import Enum
 
 from .chunking import Durations, Pace
 from .health import Record
-from .ledger import WorkerTally
+from .ledger import Ledger, WorkerTally
 from .throughput import Throughput
 
 PREFETCH_SECONDS = 0.5
@@ -126,6 +126,7 @@ class Map:
     """Seconds of workers that it has had."""
     in_turn: bool = False
     """Whether it is in `Books.turns`."""
+    ledger: Ledger = field(default_factory=Ledger)
 
     @property
     def limit(self) -> float:

@@ -16,7 +16,7 @@ from typing import assert_never
 from . import events as ev
 from .agenda import Agenda
 from .books import Books
-from .ledger import WorkerTally
+from .ledger import Ledger, WorkerTally
 from .lending import first_demand, lend, patience
 from .outcomes import Outcomes
 from .records import Chunk, Lease, Map, Parcel, Worker
@@ -100,10 +100,23 @@ class Scheduler:
         """Returns what a worker, which must have joined, did so far."""
         return self._books.workers[worker_id].tally
 
+    def ledger_of(self, map_id: int) -> Ledger:
+        """Returns what a map, which must be running, took so far; it stays true afterwards."""
+        return self._books.maps[map_id].ledger
+
     def leases_of(self, worker_id: int) -> int:
         """Returns how many chunks a worker, which must have joined, has."""
         worker = self._books.workers[worker_id]
         return len(worker.running) + len(worker.waiting)
+
+    def items_of(self, lease_id: int, worker_id: int) -> tuple[int, int, int] | None:
+        """Returns what a live lease of this worker is about, or None.
+
+        Returns:
+            The map, the index of the first item of the payload, and the index after the last item.
+        """
+        lease = self._lease_of(lease_id, worker_id)
+        return (lease.chunk.map.id, lease.chunk.parcel.start, lease.chunk.stop) if lease else None
 
     def next_deadline(self) -> float | None:
         """Returns when `TimePassed` is wanted next, or None while nothing is due."""

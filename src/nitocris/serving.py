@@ -6,6 +6,7 @@ thread, process or port behind.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable, Collection
@@ -16,13 +17,15 @@ from pathlib import Path
 from . import links
 from .background import LoopThread
 from .coordinator import Coordinator
+from .display import Display
 from .errors import PortInUseError
 from .job import Job
 from .local_worker import LocalWorker, local_url
 from .matching import match_modules
 from .pip_resolver import Pip
-from .progress import say
+from .provenance import provenance
 from .provision import Provision, find_places, prepare
+from .report import Report
 from .server import Server
 from .stats import Stats
 
@@ -42,7 +45,7 @@ class Options:
     max_devices: int
     local_workers: int
     pickled_results: bool
-    progress: bool
+    display: Display
 
 
 class Serving:
@@ -74,7 +77,7 @@ class Serving:
             access = self.loop.run(self._open())
             if options.local_workers:
                 self._worker = LocalWorker(
-                    local_url(options.host, access), options.local_workers, self._tell
+                    local_url(options.host, access), options.local_workers, options.display.warn
                 )
         except BaseException:
             self.stop()
@@ -83,6 +86,10 @@ class Serving:
     def stats(self) -> Stats:
         """Returns what is known of maps and workers now."""
         return self.loop.run(self._stats())
+
+    def report(self) -> Report | None:
+        """Returns what became of the latest map, None before the first."""
+        return self.loop.run(self._report())
 
     def require_packages(self) -> None:
         """Waits until the wheels are there.
@@ -117,14 +124,19 @@ class Serving:
         finally:
             self.loop.stop()
 
-    def _tell(self, text: str) -> None:
-        say(f"Nitocris: {text}", wanted=self._options.progress)
+    async def _report(self) -> Report | None:
+        history = self.coordinator.history
+        if history.function is None:
+            return None
+        came = provenance(history.function, history.seed, self._provision.known)
+        return history.report(came, asyncio.get_running_loop().time())
 
     async def _stats(self) -> Stats:
         return self.coordinator.stats()
 
     async def _open(self) -> links.Access:
-        self.coordinator = Coordinator(self._tell, self._options.title)
+        display = self._options.display
+        self.coordinator = Coordinator(display.warn, display.show, self._options.title)
         places = self.places
         self._provision = Provision(
             self._options.packages,
@@ -141,7 +153,7 @@ class Serving:
                 return await self._listen(access, access.port, owner)
             except PortInUseError:
                 # The same script already runs: this one is another execution with another link.
-                self._tell(
+                display.warn(
                     "the link of before is still in use by an execution of the same script or "
                     "notebook, so this one gets another; to keep the link, close that one first."
                 )

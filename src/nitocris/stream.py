@@ -12,7 +12,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeAlias
 
 from . import events as ev
@@ -21,7 +20,6 @@ from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
 from .errors import ClosedError
 from .preflight import Preflight
-from .progress import say
 from .running import Running
 from .serving import Serving
 from .supply import Input, cancel_map, encode, start_map
@@ -66,7 +64,7 @@ class Stream:
         self._error: BaseException | None = None
         self.notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self.wake: Callable[[], None] = lambda: None
-        self.watch = Watch(partial(say, wanted=call.progress), call=call)
+        self.watch = Watch(call.display.warn, call=call)
         self.thread = threading.current_thread()
 
     def start(self, serve: Callable[[], Serving], *, opens: bool) -> None:
@@ -95,7 +93,6 @@ class Stream:
             serving,
             self._call,
             encoded,
-            partial(say, wanted=self._call.progress),
             lambda failed: self._receive(ev.Fail(number, 0, failed)),
         )
         self.watch.serving = serving
@@ -182,9 +179,8 @@ class Stream:
                 self._open(serve())
             assert self._opened is not None
             assert self._preflight is not None
-            warn = partial(_warn, wanted=self._call.progress)
-            items = Input(*self._opened, self._call, self._carried, warn, self._preflight.begin)
-            self._read(items)
+            begin = self._preflight.begin
+            self._read(Input(*self._opened, self._call, self._carried, begin))
         except BaseException as error:
             self._tell(error)
 
@@ -203,7 +199,3 @@ class Stream:
             except Exception as error:
                 self._broken = error
                 items.answer(handed_over)
-
-
-def _warn(text: str, *, wanted: bool) -> None:
-    say(f"Nitocris: {text}", wanted=wanted)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -21,7 +20,6 @@ from .coordinator import ToOwner
 from .errors import ClosedError, NotSendableError
 from .function import Shipment, encode_function, encode_items, modules_used_by
 from .job import MappedFunction
-from .progress import say
 from .serving import Serving
 
 
@@ -33,12 +31,11 @@ class Encoded:
     registry: codec.Registry | None
 
 
-def encode(call: Call, function: Callable[..., Any] | None = None) -> Encoded:
+def encode(call: Call) -> Encoded:
     """Encodes the function of a call.
 
     Args:
         call: What the owner wants.
-        function: What to send in the function's place, such as one that wraps it.
 
     Raises:
         NotSendableError: It refers to something that cannot be pickled.
@@ -48,23 +45,28 @@ def encode(call: Call, function: Callable[..., Any] | None = None) -> Encoded:
         found = codec.classes_reachable_from(call.function)
         classes = tuple(dict.fromkeys((*classes, *found)))
         registry = codec.Registry(classes)
-    shipment = encode_function(function or call.function, classes, call.rules)
+    shipment = encode_function(call.callee, classes, call.rules)
     for warning in shipment.warnings:
-        if call.progress:
-            _warn_once(warning, shipment.blob_ids)
+        call.display.warn(f"{warning}.")
     return Encoded(shipment, registry)
 
 
-@lru_cache(maxsize=256)
-def _warn_once(warning: str, _: tuple[str, ...]) -> None:
-    """Says it again only when something else is sent: a thousand futures say it once."""
-    say(f"Nitocris: {warning}.", wanted=True)
-
-
 def start_map(
-    serving: Serving, call: Call, encoded: Encoded, inbox: Callable[[ToOwner], None]
+    serving: Serving,
+    call: Call,
+    encoded: Encoded,
+    inbox: Callable[[ToOwner], None],
+    *,
+    indexed: bool = True,
 ) -> int:
     """Opens a map and returns its number; if interrupted, no map is left open.
+
+    Args:
+        serving: Where the workers are.
+        call: What the owner wants.
+        encoded: Its function.
+        inbox: Gets what the owner must know.
+        indexed: Whether the index of an item means something to the owner.
 
     Raises:
         ClosedError: The execution is closed.
@@ -84,6 +86,7 @@ def start_map(
             item_timeout=call.limits.item_timeout,
             keep_going=call.keep_going,
             retries=call.limits.retries,
+            indexed=indexed,
         )
         opened.append(number)
         return number
@@ -110,7 +113,6 @@ class Input:
         number: The map's.
         call: What the owner wants.
         carried: The own modules that travel with the function.
-        warn: Called with a sentence if browsers cannot take part.
         begin: Called with the arguments of the first item.
     """
 
@@ -120,14 +122,12 @@ class Input:
         number: int,
         call: Call,
         carried: frozenset[str],
-        warn: Callable[[str], None],
         begin: Callable[[tuple[Any, ...]], None] = lambda _: None,
     ) -> None:
         self._serving = serving
         self._number = number
         self._call = call
         self._carried = carried
-        self._warn = warn
         self._begin = begin
         self._items = call.items
         self._taken = 0
@@ -192,5 +192,7 @@ class Input:
             self._begin(items[0])
         if self._examine:
             self._examine = False
-            serving.add_modules(modules_used_by(self._call.function, items), self._warn)
+            serving.add_modules(
+                modules_used_by(self._call.function, items), self._call.display.warn
+            )
         serving.loop.call(serving.coordinator.supply, self._number, start, len(items), shipment)

@@ -25,7 +25,7 @@ class Watch:
         say: Prints a line for the owner.
         serving: What to look at.
         call: What limits the time.
-        show_workers: Called at every look with how many chunks are computed at once.
+        looked: Called at every look.
 
     Attributes:
         serving: What to look at, as soon as it is there.
@@ -37,11 +37,11 @@ class Watch:
         say: Callable[[str], None],
         serving: Serving | None = None,
         call: Call | None = None,
-        show_workers: Callable[[int], None] = lambda _: None,
+        looked: Callable[[], None] = lambda: None,
     ) -> None:
         self._call = call
         self._say = say
-        self._show_workers = show_workers
+        self._looked = looked
         self._lonely_since: float | None = None
         self._said = False
         self.serving = serving
@@ -65,7 +65,7 @@ class Watch:
             if not self.serving.loop.alive:
                 raise ClosedError("the execution was closed while this was running")
             workers = self.serving.coordinator.capacity
-            self._show_workers(workers)
+            self._looked()
             self._complain_once(now, lonely=workers == 0)
         call = self._call
         if call is not None and call.deadline is not None and now >= call.deadline:
@@ -80,7 +80,7 @@ class Watch:
         elif not self._said and now - self._lonely_since > LONELY_SECONDS:
             self._said = True
             self._say(
-                "Nitocris: no worker yet; the map waits. Open the link in a browser, "
+                "no worker yet; the map waits. Open the link in a browser, "
                 "run `nitocris worker`, or use local_workers=2."
             )
 

@@ -538,18 +538,6 @@ def test_pickled_results_carry_anything_and_admit_no_volunteers() -> None:
             assert d.url
 
 
-def test_the_owner_sees_the_link_and_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line says where to join; a bar shows items done, items per second and workers."""
-    with DistributedExecution(host="127.0.0.1", local_workers=1) as d:
-        d.map(abs, range(5))
-        seen = capsys.readouterr().err
-
-    assert seen.count("Nitocris: to compute, open http://127.0.0.1:") == 1
-    assert "5/5" in seen
-    assert "items/s" in seen
-    assert "1 worker" in seen
-
-
 @pytest.mark.parametrize(
     ("wait", "expected"),
     [

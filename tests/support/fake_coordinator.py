@@ -19,6 +19,7 @@ from nitocris.errors import ClosedError
 from nitocris.function import Shipment
 from nitocris.job import MappedFunction
 from nitocris.serving import Serving
+from nitocris.stats import Stats
 
 CHUNK = 3
 """Items per chunk, if nobody fixes their number."""
@@ -68,7 +69,8 @@ class FakeCoordinator:
     """
 
     def __init__(self) -> None:
-        self.capacity = 1
+        self.capacity = self.native = 1
+        self.browsers = self.retries = 0
         self.lookahead = 2
         self.held = False
         self.backwards = False
@@ -195,6 +197,10 @@ class FakeServing:
 
     def require_packages(self) -> None:
         pass
+
+    def stats(self) -> Stats:
+        """Returns those of an execution in which nothing happened."""
+        return Stats("", 0.0, self.coordinator.capacity, 0, 0.0, None, 0, 0, 0, (), (), ())
 
     def add_modules(self, modules: Collection[str], _: Callable[[str], None]) -> None:
         self.modules.update(modules)

@@ -16,6 +16,7 @@ from nitocris.dismissal import BY_OWNER
 from nitocris.function import encode_function, encode_items
 from nitocris.health import MAX_STRIKES
 from nitocris.job import MappedFunction
+from nitocris.report import Provenance
 
 
 class FakeDevice:
@@ -48,7 +49,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.told: list[str] = []
-        self.coordinator = Coordinator(self.told.append)
+        self.shown: list[str] = []
+        self.coordinator = Coordinator(self.told.append, self.shown.append)
         self.devices: dict[int, FakeDevice] = {}
         self.notes: list[Any] = []
         self.taken = 0
@@ -328,3 +330,61 @@ async def test_a_stranger_cannot_name_itself_in_a_terminals_language(bench: Benc
     (worker,) = bench.coordinator.stats().workers
     assert worker.name == "[2JFirefox 153"
     assert (worker.kind, worker.address, worker.capacity) == ("browser", "10.0.0.7", 0)
+
+
+async def test_what_items_print_is_shown_with_their_index(bench: Bench) -> None:
+    """As long as their lease is out, and to whoever has it."""
+    worker, other = bench.join(), bench.join()
+    await bench.start()
+    await settled(lambda: bench.coordinator.stats().workers[0].leases)
+    lease = bench.devices[worker].take()[0].lease
+
+    def printed(lease: int) -> bytes:
+        return protocol.encode(protocol.Output(lease, 0), codec.encode([(0, "hello\n")]))
+
+    await bench.coordinator.receive(worker, printed(lease))
+    await bench.coordinator.receive(worker, printed(999))
+    await bench.coordinator.receive(other, printed(lease))
+
+    assert bench.shown == ["item 0: hello"]
+
+
+async def test_a_report_is_there_during_and_after_a_map(bench: Bench) -> None:
+    """With the slowest items under their index in the map, of which nobody may claim others."""
+    bench.items = 6
+    worker = bench.join()
+    await bench.start()
+    came = Provenance("", "", None, (), bench.coordinator.history.function or "")
+    seen = []
+    for _ in range(20):
+        await asyncio.sleep(0)
+        for chunk in bench.devices[worker].take():
+            result = protocol.Result(chunk.lease, 0, 1, 0, True, 1e9, ((0, 1e9),))
+            frame = protocol.encode(result, codec.encode(([0], [])))
+            await bench.coordinator.receive(worker, frame)
+            seen.append(bench.coordinator.history.report(came, asyncio.get_running_loop().time()))
+
+    after = bench.coordinator.history.report(came, asyncio.get_running_loop().time())
+    assert [each.items for each in seen] == [1, 2, 3, 4, 5, 6]
+    assert not any(each.is_over for each in seen)
+    assert after.is_over
+    assert {each.index for each in after.slowest} < set(range(6))
+    assert all(each.seconds <= after.seconds for each in after.slowest)
+    assert after.computing <= after.seconds
+    (share,) = after.workers
+    assert (share.items, share.chunks, share.largest_chunk) == (6, 6, 1)
+
+
+async def test_a_worker_cannot_time_items_that_it_does_not_answer(bench: Bench) -> None:
+    """Such a result is nonsense."""
+    worker = bench.join()
+    await bench.start()
+    await settled(lambda: bench.coordinator.stats().workers[0].leases)
+    (chunk,) = bench.devices[worker].take()[:1]
+
+    result = protocol.Result(chunk.lease, 0, 1, 0, True, 1.0, ((1, 1.0),))
+    frame = protocol.encode(result, codec.encode(([0], [])))
+    await bench.coordinator.receive(worker, frame)
+
+    (stats,) = bench.coordinator.stats().workers
+    assert (stats.items, stats.failures) == (0, 1)

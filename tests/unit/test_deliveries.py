@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nitocris import events as ev
 from nitocris.call import Call, Limits
 from nitocris.deliveries import Deliveries, explained
+from nitocris.display import Display
 from nitocris.errors import ClosedError, ItemTimeoutError, RemoteError, WorkerLostError
 
 
@@ -24,7 +25,7 @@ def call(errors: Literal["raise", "return", "skip"] = "raise") -> Call:
         errors=errors,
         classes=(),
         examine=False,
-        progress=False,
+        display=Display(),
     )
 
 

@@ -26,7 +26,9 @@ def test_the_public_names() -> None:
         "RefusedError",
         "RemoteError",
         "RemoteTraceback",
+        "Report",
         "Shared",
+        "Stats",
         "WorkerLostError",
     ]
     assert all(getattr(nitocris, name).__name__ == name for name in nitocris.__all__)

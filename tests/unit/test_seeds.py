@@ -16,6 +16,7 @@ import pytest
 from nitocris import ConfigurationError
 from nitocris.call import Call, Limits
 from nitocris.codec.reachable import classes_reachable_from
+from nitocris.display import Display
 from nitocris.function import modules_used_by
 from nitocris.job import MappedFunction
 from nitocris.seeds import seeded
@@ -39,7 +40,7 @@ def call(function: Any, items: Iterator[tuple[Any, ...]], **options: Any) -> lis
         limits=Limits(),
         classes=(),
         examine=False,
-        progress=False,
+        display=Display(),
     ).with_options(options)  # type: ignore[arg-type]
     return [made.function(*arguments) for arguments in made.items]
 

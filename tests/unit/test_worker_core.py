@@ -7,6 +7,7 @@ import pickle
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import cloudpickle
@@ -27,7 +28,15 @@ KEEP_GOING = Rules(keep_going=True)
 
 
 class Bench:
-    """A core with a map introduced, and a clock that moves only when told."""
+    """A core with a map introduced, and a clock that moves only when told.
+
+    Attributes:
+        times: What the last result said of its times, which is left out of the outcomes.
+        printed: What items printed, by their index.
+        dropped: How many lines were left out of that.
+    """
+
+    times: tuple[float, tuple[tuple[int, float], ...]]
 
     def __init__(
         self,
@@ -38,6 +47,8 @@ class Bench:
         limit: Limit | None = None,
     ) -> None:
         self.core = WorkerCore(clock.now, limit)
+        self.printed: list[tuple[int, str]] = []
+        self.dropped = 0
         shipment = encode_function(function, classes, rules or Rules())
         blobs = [blob.data for blob in shipment.blobs]
         frame = protocol.encode(protocol.Map(1, shipment.blob_ids), shipment.payload)
@@ -58,6 +69,11 @@ class Bench:
         if frame is None:
             return None
         message, payload = protocol.decode_from_worker(frame)
+        if isinstance(message, protocol.Output):
+            printed: Any = codec.decode(payload)
+            self.printed += printed
+            self.dropped += message.dropped
+            return self.step()
         assert isinstance(message, protocol.Result)
         pair: Any = codec.decode(payload)
         carried, failures = pair
@@ -65,7 +81,8 @@ class Bench:
         assert len(values) == message.count
         assert message.raised == len(failures)
         assert [values[position] for position, _, _ in failures] == [None] * len(failures)
-        return message, values, failures
+        self.times = message.seconds, message.slowest
+        return replace(message, seconds=0.0, slowest=()), values, failures
 
     def all(self) -> list[Outcome]:
         outcomes = []
@@ -108,10 +125,9 @@ def test_a_piecewise_chunk_is_answered_item_by_item() -> None:
 
 def test_results_leave_about_once_a_second() -> None:
     """A worker that vanishes costs no more than the last second."""
-    bench = Bench(lambda x: x)
-    bench.send([0, 1, 2, 3])
-    ticks = iter([0.0, 0.5, 1.1, 1.1, 1.2, 1.3])
-    bench.core._clock = lambda: next(ticks)
+    bench = Bench(lambda seconds: clock.advance(seconds))
+
+    bench.send([0.5, 0.625, 0.125, 0.125])
 
     assert [result for result, _, _ in bench.all()] == [
         protocol.Result(9, 0, 2, 0, False),
@@ -587,3 +603,121 @@ def test_a_frame_that_is_not_for_the_core_is_refused() -> None:
 def test_there_is_nothing_to_do_before_a_chunk() -> None:
     """`step` may be called at any time."""
     assert Bench(abs).step() is None
+
+
+def test_a_result_says_how_long_its_items_took() -> None:
+    """All together, and which were the slowest, at most five, in their order."""
+    bench = Bench(lambda x: clock.advance(x) and None)
+
+    bench.send([3 / 64, 1 / 64, 7 / 64, 2 / 64, 5 / 64, 4 / 64, 6 / 64])
+    bench.all()
+
+    seconds, slowest = bench.times
+    assert seconds == pytest.approx(28 / 64, abs=1e-6)
+    assert [place for place, _ in slowest] == [0, 2, 4, 5, 6]
+    times = [3 / 64, 7 / 64, 5 / 64, 4 / 64, 6 / 64]
+    assert [each for _, each in slowest] == pytest.approx(times, abs=1e-6)
+
+
+def test_each_part_of_a_long_chunk_has_the_times_of_its_own_items() -> None:
+    """Also where results leave in between, which takes time as well."""
+    bench = Bench(lambda x: clock.advance(x) and None)
+
+    bench.send([0.75, 0.5, 0.25])
+
+    times = []
+    while bench.step():
+        clock.advance(3.0)
+        times.append(bench.times)
+    assert times == [(1.25, ((0, 0.75), (1, 0.5))), (0.25, ((0, 0.25),))]
+
+
+def test_what_items_print_comes_before_their_results() -> None:
+    """With the index of each, from both streams, in the order in which it was printed."""
+
+    def function(x: int) -> int:
+        print("begun", x)
+        print("warned", file=sys.stderr)
+        sys.stdout.buffer.write(b"\xffbytes")
+        return x
+
+    bench = Bench(function)
+
+    bench.send([7, 8], skip=1)
+
+    assert [values for _, values, _ in bench.all()] == [[8]]
+    assert bench.printed == [(1, "begun 8\nwarned\n\ufffdbytes")]
+
+
+def test_what_an_item_prints_before_it_raises_is_not_lost() -> None:
+    """Nor does the output of the next one run into it."""
+
+    def function(x: int) -> float:
+        print(f"{x} is next", end="")
+        return 1 / x
+
+    bench = Bench(function, rules=KEEP_GOING)
+
+    bench.send([0, 2])
+    bench.all()
+
+    assert bench.printed == [(0, "0 is next"), (1, "2 is next")]
+
+
+def test_much_output_is_cut() -> None:
+    """It is counted in lines, and what comes after the next result is kept again."""
+
+    def function(_: int) -> None:
+        print("x" * 1_000_000)
+        print("\n" * 10)
+        clock.advance(2.0)
+
+    bench = Bench(function)
+
+    bench.send([0, 1])
+    bench.all()
+
+    assert [index for index, _ in bench.printed] == [0, 1]
+    assert all(set(text) == {"x"} and len(text) < 20_000 for _, text in bench.printed)
+    assert bench.dropped == 2 * 12
+
+
+def test_a_function_that_closes_its_output_does_not_close_that_of_the_next_item() -> None:
+    """Or leaves something else in its place."""
+    before = sys.stdout, sys.stderr
+
+    def function(x: int) -> None:
+        print(x)
+        sys.stdout.close()
+        if x == 2:
+            sys.stdout = None  # as careless code does
+
+    bench = Bench(function)
+
+    bench.send([0, 1, 2])
+    assert bench.all()
+    bench.send([3])
+    bench.all()
+
+    assert [index for index, _ in bench.printed] == [0, 1, 2, 0]
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_output_of_a_chunk_that_was_given_up_is_given_up_as_well() -> None:
+    """It has no lease any more."""
+
+    def function(x: int) -> None:
+        print(x)
+        if x == 1:
+            raise Interrupted
+
+    bench = Bench(function)
+    bench.send([0, 1])
+    with pytest.raises(Interrupted):
+        bench.all()
+    bench.core.abandon()
+
+    bench.send([2])
+    bench.all()
+
+    assert bench.printed == [(0, "2\n")]

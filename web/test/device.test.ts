@@ -119,7 +119,16 @@ async function time(milliseconds: number): Promise<void> {
 }
 
 const RESULT = frameOf({
-  ...{ type: 'result', lease: 10, offset: 0, count: 4, raised: 0, final: true },
+  ...{
+    type: 'result',
+    lease: 10,
+    offset: 0,
+    count: 4,
+    raised: 0,
+    final: true,
+    seconds: 0,
+    slowest: [],
+  },
 });
 const DONE = { type: 'done', heap: 0, worked: 100 } as const;
 

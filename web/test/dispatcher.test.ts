@@ -37,7 +37,17 @@ function setUp(workers: number[] = [1, 2]) {
   const chunk = (lease: number, map = 1, blobs: string[] = []) =>
     receive({ type: 'chunk', lease, map, skip: 2, stop: 6, blobs, piecewise: false });
   const result = (lease: number, more: object = {}) =>
-    frameOf({ type: 'result', lease, offset: 2, count: 4, raised: 0, final: true, ...more });
+    frameOf({
+      type: 'result',
+      lease,
+      offset: 2,
+      count: 4,
+      raised: 0,
+      final: true,
+      seconds: 0,
+      slowest: [],
+      ...more,
+    });
   const kinds = (worker: number) => (told.get(worker) ?? []).map(({ type }) => type);
   const started = (worker: number) =>
     (told.get(worker) ?? []).flatMap((message) => {
@@ -112,6 +122,17 @@ describe('the dispatcher', () => {
     expect(statistics.tally()).toMatchObject({ items: 4, chunks: 1, raised: 0 });
   });
 
+  it('forwards what items printed, which is no result', async () => {
+    const { dispatcher, statistics, introduce, chunk, forwarded } = setUp([1]);
+    await introduce();
+    await chunk(10);
+
+    dispatcher.result(1, frameOf({ type: 'output', lease: 10, dropped: 0 }));
+
+    expect(forwarded).toHaveLength(1);
+    expect(statistics.tally()).toMatchObject({ items: 0 });
+  });
+
   it.each([
     ['as many as raised', { count: 3, raised: 2, final: false }, 2],
     ['no more than a chunk can have', { count: 1e9, raised: 1e9 }, 4],
@@ -127,6 +148,7 @@ describe('the dispatcher', () => {
 
   it.each([
     ['answers another lease', { lease: 99 }],
+    ['prints for another lease', { type: 'output', lease: 99, dropped: 0 }],
     ['speaks in the name of the device', { type: 'hello' }],
     ['sends a header that is none', { count: 'many' }],
   ])('replaces a worker that %s, and forwards nothing', async (_what, lie) => {

@@ -2,12 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import {
+  answerHeader,
   decodeFrame,
   encodeFrame,
   FrameError,
   type FromWorker,
   fromCoordinator,
-  resultHeader,
 } from '../src/link/frames';
 
 const GOLDEN = join(import.meta.dirname, '../../tests/golden');
@@ -33,6 +33,7 @@ const FROM_PAGE = [
   'result',
   'result_partial',
   'result_raised',
+  'output',
   'failed',
   'cancelled',
   'returned',
@@ -122,9 +123,13 @@ describe('frames that are none', () => {
     expect(() => fromCoordinator(header)).toThrow(FrameError);
   });
 
-  it('lets nothing but results out of a compute worker', () => {
-    expect(() => resultHeader({ type: 'hello', protocol: 4, token: 'x' })).toThrow(FrameError);
-    const header = { type: 'result', lease: 1, offset: 0, count: 2, raised: 1, final: true };
-    expect(resultHeader({ ...header, more: 'secrets' })).toEqual(header);
+  it('lets nothing but answers out of a compute worker', () => {
+    expect(() => answerHeader({ type: 'hello', protocol: 4, token: 'x' })).toThrow(FrameError);
+    const counts = { lease: 1, offset: 0, count: 2, raised: 1, final: true };
+    const header = { type: 'result', ...counts, seconds: 0.5, slowest: [[1, 0.4]] };
+    expect(answerHeader({ ...header, more: 'secrets' })).toEqual(header);
+    const output = { type: 'output', lease: 1, dropped: 2 };
+    expect(answerHeader({ ...output, more: 'secrets' })).toEqual(output);
+    expect(() => answerHeader({ ...header, slowest: [['secrets', 1]] })).toThrow(FrameError);
   });
 });

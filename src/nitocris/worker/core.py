@@ -2,7 +2,7 @@
 
     receive(map)    -> the function is unpickled once
     receive(chunk)  -> step() -> step() -> ... -> None
-                       each step computes items for about a second and returns one result frame
+                       each step computes items for about a second and returns a frame with results
 
 No socket, thread, signal or clock in here: whoever drives it supplies them.  It may stop a chunk
 between two steps, or by raising `Interrupted` inside one.
@@ -20,6 +20,7 @@ from .. import codec, protocol, shipment
 from ..errors import ItemTimeoutError, ProtocolError
 from ..protocol import Buffer
 from . import shared, sources
+from .output import Capture
 from .results import Answer, Raised
 from .rules import Rules
 
@@ -72,6 +73,7 @@ class WorkerCore:
         self._functions: dict[int, _Function] = {}
         self._function = _NOTHING
         self._frames: Iterator[bytes] | None = None
+        self._output = Capture()
         self._raised: str | None = None
         self._raised_in_step = False
 
@@ -102,12 +104,16 @@ class WorkerCore:
                 raise ProtocolError(f"a {type(message).__name__} is not for the worker's core")
 
     def step(self) -> bytes | None:
-        """Computes for about a second; returns a result frame, or None when the chunk is done."""
+        """Computes for about a second; returns a frame, or None when the chunk is done.
+
+        It is a result, or an output with what the items of the next result printed.
+        """
         if self._frames is None:
             return None
         self._raised_in_step = False
         self._function.enter()
-        frame = next(self._frames, None)
+        with self._output:
+            frame = next(self._frames, None)
         if frame is None:
             self._frames = None
         return frame
@@ -122,6 +128,7 @@ class WorkerCore:
 
     def abandon(self) -> None:
         """Drops the chunk under way, if there is one; the functions stay known."""
+        self._output.take()
         self._frames = None
 
     def _compute(
@@ -133,21 +140,26 @@ class WorkerCore:
     ) -> Iterator[bytes]:
         answer = Answer(chunk, function.registry, keep_going=function.rules.keep_going)
         outcomes = self._outcomes(chunk, function, payload, blobs)
-        flush_at = self._clock() + FLUSH_SECONDS
+        began = self._clock()
+        flush_at = began + FLUSH_SECONDS
         while not answer.is_over:
             outcome = next(outcomes)
+            now = self._clock()
             if isinstance(outcome, Raised):
                 self._note(outcome)
-            answer.add(outcome)
+            answer.add(outcome, now - began)
+            began = now
             del outcome  # it may be large, and the next one as well
-            if (
-                answer.is_over
-                or chunk.piecewise
-                or answer.size >= FLUSH_BYTES
-                or self._clock() >= flush_at
-            ):
+            if answer.is_over or chunk.piecewise or answer.size >= FLUSH_BYTES or now >= flush_at:
+                yield from self._printed(chunk)
                 yield from answer.frames()
-                flush_at = self._clock() + FLUSH_SECONDS
+                began = self._clock()
+                flush_at = began + FLUSH_SECONDS
+
+    def _printed(self, chunk: protocol.Chunk) -> Iterator[bytes]:
+        if printed := self._output.take():
+            texts, dropped = printed
+            yield protocol.encode(protocol.Output(chunk.lease, dropped), codec.encode(texts))
 
     def _note(self, raised: Raised) -> None:
         if not self._raised_in_step:
@@ -161,24 +173,23 @@ class WorkerCore:
         payload: memoryview,
         blobs: Mapping[str, Buffer],
     ) -> Iterator[object]:
-        """Yields what each item gives: its value, or `Raised`."""
+        """Unpacks the items; returns what yields what each one gives: its value, or `Raised`."""
         if function.failure:
-            yield from repeat(function.failure)
+            return repeat(function.failure)
         try:
             items: Any = shipment.unpack(payload, blobs)
             function.workspace = sources.current()  # items may need more modules than the function
         except Interrupted:
             raise
         except BaseException as error:
-            failure = Raised.by(sources.explained(error))
-        else:
-            for index in range(chunk.skip, chunk.stop):
-                yield self._outcome(function, _taken(items, index))
-            return
-        yield from repeat(failure)
+            return repeat(Raised.by(sources.explained(error)))
+        indices = range(chunk.skip, chunk.stop)
+        return (self._outcome(function, items, index) for index in indices)
 
-    def _outcome(self, function: _Function, arguments: tuple[Any, ...]) -> object:
+    def _outcome(self, function: _Function, items: list[Any], index: int) -> object:
         """Returns what the function gave for one item: its value, or `Raised`."""
+        self._output.index = index
+        arguments = _taken(items, index)
         try:
             if function.rules.item_timeout is None:
                 return function.call(*arguments)

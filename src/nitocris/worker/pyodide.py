@@ -24,7 +24,7 @@ class PyodideWorker:
         self._core.receive(frame.to_py(), [blob.to_py() for blob in blobs])
 
     def step(self) -> bytes | None:
-        """Computes for about a second; returns a result frame, or None when the chunk is done."""
+        """Computes for about a second; returns a frame, or None when the chunk is done."""
         return self._core.step()
 
     def raised(self) -> str | None:

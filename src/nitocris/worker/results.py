@@ -8,10 +8,12 @@ encoded, is looked for one item at a time, and fails alone.
 
 from __future__ import annotations
 
+import heapq
 import inspect
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from traceback import format_exception, walk_tb
 from types import TracebackType
 
@@ -48,6 +50,47 @@ class Raised:
         return text[-longest:]
 
 
+@dataclass(slots=True)
+class _Part:
+    """What some neighbouring items gave.
+
+    Attributes:
+        outcomes: What each of them gave.
+        seconds: How long the function took for all of them.
+        slow: Seconds and places of those that took longest, a heap.
+        least: What an item must exceed to be one of these.
+    """
+
+    outcomes: list[object] = field(default_factory=list)
+    seconds: float = 0.0
+    slow: list[tuple[float, int]] = field(default_factory=list)
+    least: float = -inf
+
+    def note_slow(self, seconds: float) -> None:
+        """Notes that the last item is one of the slowest so far."""
+        heapq.heappush(self.slow, (seconds, len(self.outcomes) - 1))
+        if len(self.slow) > protocol.MAX_SLOWEST:
+            heapq.heappop(self.slow)
+        if len(self.slow) == protocol.MAX_SLOWEST:
+            self.least = self.slow[0][0]
+
+    def pieces(self, size: int) -> Iterator[_Part]:
+        """Yields pieces of so many items; the seconds of all are divided evenly."""
+        count = len(self.outcomes)
+        for start in range(0, count, size):
+            outcomes = self.outcomes[start : start + size]
+            slow = [(each, at - start) for each, at in self.slow if 0 <= at - start < size]
+            yield _Part(outcomes, self.seconds * len(outcomes) / count, slow)
+
+    def slowest(self) -> tuple[tuple[int, float], ...]:
+        """Returns place and seconds of the items that took longest, in their order."""
+        return tuple((place, _rounded(each)) for each, place in sorted(self.slow, key=_place))
+
+
+def _place(entry: tuple[float, int]) -> int:
+    return entry[1]
+
+
 class Answer:
     """The answer to one chunk, in the order of its items.
 
@@ -65,7 +108,7 @@ class Answer:
         self._keep_going = keep_going
         self._sent = self._added = chunk.skip
         self._ended = False
-        self._outcomes: list[object] = []
+        self._part = _Part()
         self.size = 0
         """Roughly the bytes that wait to be sent."""
 
@@ -74,9 +117,13 @@ class Answer:
         """Whether nothing can be added: all items are there, or one ended the chunk."""
         return self._ended or self._added == self._chunk.stop
 
-    def add(self, outcome: object) -> None:
-        """Takes what the next item gave: its value, or `Raised`."""
-        self._outcomes.append(outcome)
+    def add(self, outcome: object, seconds: float) -> None:
+        """Takes what the next item gave, its value or `Raised`, and how long it took."""
+        part = self._part
+        part.outcomes.append(outcome)
+        part.seconds += seconds
+        if seconds > part.least:
+            part.note_slow(seconds)
         self._added += 1
         self.size += _size(outcome)
         self._ended = self._ends(outcome)
@@ -85,38 +132,45 @@ class Answer:
 
     def frames(self) -> Iterator[bytes]:
         """Yields what was added so far, each part being let go of as it leaves."""
-        parts, self._outcomes, self.size = [self._outcomes], [], 0
+        parts, self._part, self.size = [self._part], _Part(), 0
         is_checked = False
         while parts:
             part = parts.pop()
             frame = self._frame(part, final=self.is_over and not parts)
             if frame is not None:
-                self._sent += len(part)
-                part = []
+                self._sent += len(part.outcomes)
+                del part
                 yield frame
-            elif is_checked and len(part) > 1:
-                half = (len(part) + 1) // 2
-                parts += [part[half:], part[:half]]
+            elif is_checked and len(part.outcomes) > 1:
+                parts += [*part.pieces((len(part.outcomes) + 1) // 2)][::-1]
             else:
                 parts.append(self._checked(part))
                 is_checked = True
 
-    def _frame(self, part: list[object], *, final: bool) -> bytes | None:
+    def _frame(self, part: _Part, *, final: bool) -> bytes | None:
         """Returns the frame, or None where it would be too large or something is not carried."""
-        raised = sum(isinstance(outcome, Raised) for outcome in part)
-        result = protocol.Result(self._chunk.lease, self._sent, len(part), raised, final)
+        outcomes = part.outcomes
+        result = protocol.Result(
+            self._chunk.lease,
+            self._sent,
+            len(outcomes),
+            sum(isinstance(outcome, Raised) for outcome in outcomes),
+            final,
+            _rounded(part.seconds),
+            part.slowest(),
+        )
         try:
-            return protocol.encode(result, self._payload(part))
+            return protocol.encode(result, self._payload(outcomes))
         except EncodeError:
             return None
 
-    def _payload(self, part: list[object]) -> bytes:
+    def _payload(self, outcomes: list[object]) -> bytes:
         failures = [
             (position, outcome.error.with_traceback(outcome.traceback), outcome.transient)
-            for position, outcome in enumerate(part)
+            for position, outcome in enumerate(outcomes)
             if isinstance(outcome, Raised)
         ]
-        values = [None if isinstance(outcome, Raised) else outcome for outcome in part]
+        values = [None if isinstance(outcome, Raised) else outcome for outcome in outcomes]
         is_pickled = self._registry is None and len(failures) < len(values)
         carried = _pickled(values) if is_pickled else values
         payload = codec.encode((carried, failures), self._registry)
@@ -127,15 +181,17 @@ class Answer:
             )
         return payload
 
-    def _checked(self, part: list[object]) -> list[object]:
+    def _checked(self, part: _Part) -> _Part:
         """Returns the part with a reason in the place of each item that fits into no frame."""
         checked: list[object] = []
-        for outcome in part:
+        for outcome in part.outcomes:
             checked.append(self._fitting(outcome))
             if self._ends(checked[-1]):
                 self._ended = True
                 break
-        return checked
+        first = next(part.pieces(len(checked)))
+        first.outcomes = checked
+        return first
 
     def _fitting(self, outcome: object) -> object:
         try:
@@ -159,6 +215,11 @@ class Answer:
 
     def _ends(self, outcome: object) -> bool:
         return isinstance(outcome, Raised) and not (outcome.transient or self._keep_going)
+
+
+def _rounded(seconds: float) -> float:
+    """Microseconds are more than any clock of a browser tells; a clock may be set back."""
+    return max(round(seconds, 6), 0.0)
 
 
 def _size(outcome: object) -> int:

@@ -49,6 +49,10 @@ class NumpySeed:
         key = (*self.spawn_key, index)
         return default_rng(self.sequence(self.entropy, spawn_key=key, pool_size=self.pool_size))
 
+    def __str__(self) -> str:
+        child = f", spawn_key={self.spawn_key}" if self.spawn_key else ""
+        return f"numpy.random.SeedSequence({self.entropy}{child})"
+
 
 @dataclass(frozen=True, slots=True)
 class StandardSeed:
@@ -62,6 +66,9 @@ class StandardSeed:
     def generator(self, index: int) -> random.Random:
         """Returns a new generator for an item."""
         return random.Random(f"{self.number}:{index}")  # noqa: S311  # not for secrets
+
+    def __str__(self) -> str:
+        return f"random.Random, {self.number}"
 
 
 class Seeded:

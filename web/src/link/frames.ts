@@ -7,6 +7,8 @@
 export const PROTOCOL_VERSION = 4;
 /** The largest payload that a coordinator takes as a result. */
 export const MAX_RESULT_BYTES = 64 * 1024 * 1024;
+/** The largest payload that it takes as an output. */
+export const MAX_OUTPUT_BYTES = 128 * 1024;
 export const MAX_REASON_LENGTH = 500;
 
 export type FromCoordinator =
@@ -55,7 +57,12 @@ export type FromWorker =
       readonly count: number;
       readonly raised: number;
       readonly final: boolean;
+      readonly seconds: number;
+      /** Places and seconds of the items that took longest. */
+      readonly slowest: readonly (readonly [place: number, seconds: number])[];
     }
+  /** What items printed, and how many lines were too many to be sent. */
+  | { readonly type: 'output'; readonly lease: number; readonly dropped: number }
   | { readonly type: 'failed'; readonly lease: number; readonly reason: string }
   | { readonly type: 'cancelled'; readonly lease: number }
   | { readonly type: 'returned'; readonly lease: number }
@@ -64,6 +71,7 @@ export type FromWorker =
 
 export type Chunk = Extract<FromCoordinator, { type: 'chunk' }>;
 export type Progress = Extract<FromCoordinator, { type: 'progress' }>;
+export type Output = Extract<FromWorker, { type: 'output' }>;
 export type Result = Extract<FromWorker, { type: 'result' }>;
 
 export class FrameError extends Error {
@@ -144,10 +152,13 @@ export function fromCoordinator(header: unknown): FromCoordinator {
   }
 }
 
-/** Narrows the header of what a compute worker wants sent: nothing but a result may leave. */
-export function resultHeader(header: unknown): Result {
+/** Narrows the header of what a compute worker wants sent: results and outputs may leave. */
+export function answerHeader(header: unknown): Result | Output {
   const field = new Fields(header);
-  if (field.type !== 'result') throw new FrameError('a compute worker may send results only');
+  if (field.type === 'output') {
+    return { type: 'output', lease: field.id('lease'), dropped: field.id('dropped') };
+  }
+  if (field.type !== 'result') throw new FrameError('a compute worker may send answers only');
   return {
     type: 'result',
     lease: field.id('lease'),
@@ -155,6 +166,8 @@ export function resultHeader(header: unknown): Result {
     count: field.id('count'),
     raised: field.id('raised'),
     final: field.flag('final'),
+    seconds: field.number('seconds'),
+    slowest: field.pairs('slowest'),
   };
 }
 
@@ -192,6 +205,12 @@ class Fields {
     const areTexts = (value: unknown) =>
       Array.isArray(value) && value.every((each) => typeof each === 'string');
     return this.#checked(name, areTexts);
+  }
+
+  pairs(name: string): readonly (readonly [number, number])[] {
+    const isPair = (value: unknown) =>
+      Array.isArray(value) && value.length === 2 && value.every(Number.isFinite);
+    return this.#checked(name, (value) => Array.isArray(value) && value.every(isPair));
   }
 
   flag(name: string): boolean {

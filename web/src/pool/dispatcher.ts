@@ -8,15 +8,17 @@
 // new interpreter takes seconds, so short chunks are left to finish. Of what it still answers,
 // only a lease that is given back has any use.
 import {
+  answerHeader,
   type Chunk,
   decodeFrame,
   FrameError,
   type FromCoordinator,
   type FromWorker,
+  MAX_OUTPUT_BYTES,
   MAX_REASON_LENGTH,
   MAX_RESULT_BYTES,
+  type Output,
   type Result,
-  resultHeader,
 } from '../link/frames';
 import type { ToCompute } from '../messages';
 import { strings } from '../strings';
@@ -146,6 +148,7 @@ export class Dispatcher {
     if (!run || run.ending === 'cancelled' || run.ending === 'nothing') return;
     const result = answerOf(frame, run.chunk.lease);
     if (!result) return this.#ports.replace(worker, strings.reasons.strange);
+    if (result.type === 'output') return this.#ports.forward(frame);
     run.answered = result.final;
     this.#ports.forward(frame);
     const count = Math.min(result.count, run.chunk.stop - run.chunk.skip);
@@ -263,14 +266,15 @@ export class Dispatcher {
 }
 
 /**
- * Reads a result's header, or returns null when it is no answer to this lease: the frame comes out
+ * Reads an answer's header, or returns null when it is no answer to this lease: the frame comes out
  * of an interpreter that runs anybody's code, and nothing else may leave in this device's name.
  */
-function answerOf(frame: ArrayBuffer, lease: number): Result | null {
+function answerOf(frame: ArrayBuffer, lease: number): Result | Output | null {
   try {
     const { header, payload } = decodeFrame(frame);
-    const result = resultHeader(header);
-    return result.lease === lease && payload.byteLength <= MAX_RESULT_BYTES ? result : null;
+    const answer = answerHeader(header);
+    const most = answer.type === 'output' ? MAX_OUTPUT_BYTES : MAX_RESULT_BYTES;
+    return answer.lease === lease && payload.byteLength <= most ? answer : null;
   } catch (error) {
     if (error instanceof FrameError) return null;
     throw error;

@@ -1,0 +1,154 @@
+"""What items print on workers, on its way to the owner: labelled, limited, harmless.
+
+    Output frame --receive--> lines --(allowance of the worker and of the map)--> show
+
+Strangers send it.  What is too much is counted and told as a number.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import codec, protocol
+from .errors import DecodeError
+
+logger = logging.getLogger("nitocris.output")
+
+MAX_LINE_LENGTH = 500
+"""Characters of a line that are shown."""
+WORKER_LINES = 20.0
+MAP_LINES = 50.0
+"""Lines per second that one worker, or all workers of a map, may show; a person reads fewer."""
+BURST_SECONDS = 10.0
+"""What was not used up in so many seconds may be shown at once."""
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """A bucket that lines are taken out of, and that time fills."""
+
+    per_second: float
+    lines: float
+    at: float
+
+    def has_one(self, now: float) -> bool:
+        """Whether a line may be shown."""
+        most = self.per_second * BURST_SECONDS
+        self.lines = min(most, self.lines + (now - self.at) * self.per_second)
+        self.at = now
+        return self.lines >= 1
+
+
+class Echo:
+    """Shows what items print.
+
+    Args:
+        show: Takes lines.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._workers: dict[int, _Allowance] = {}
+        self._maps: dict[int, _Allowance] = {}
+        self._dropped: dict[int, int] = {}
+        """Lines of each map that were not shown and not told yet."""
+
+    def receive(
+        self,
+        worker: int,
+        number: int,
+        printed: list[tuple[int, str]],
+        dropped: int,
+        label: Callable[[int], str],
+        now: float,
+    ) -> None:
+        """Takes an output.
+
+        Args:
+            worker: Whose it is.
+            number: Of which map.
+            printed: Indices and texts.
+            dropped: How many lines the worker has left out.
+            label: Returns what to call an item.
+            now: The time.
+        """
+        for_worker = self._allowance(self._workers, worker, WORKER_LINES, now)
+        for_map = self._allowance(self._maps, number, MAP_LINES, now)
+        for index, text in printed:
+            for line in _lines(text):
+                if for_worker.has_one(now) and for_map.has_one(now):
+                    for_worker.lines -= 1
+                    for_map.lines -= 1
+                    self._tell_dropped(number)
+                    self._say(f"{label(index)}: {line}")
+                else:
+                    self._drop(number, 1)
+        self._drop(number, dropped)
+
+    def left(self, worker: int) -> None:
+        """Forgets a worker."""
+        self._workers.pop(worker, None)
+
+    def over(self, number: int) -> None:
+        """Forgets a map, and tells what of its output was not shown."""
+        self._tell_dropped(number)
+        self._maps.pop(number, None)
+
+    def _allowance(
+        self, known: dict[int, _Allowance], key: int, per_second: float, now: float
+    ) -> _Allowance:
+        if key not in known:
+            known[key] = _Allowance(per_second, per_second * BURST_SECONDS, now)
+        return known[key]
+
+    def _drop(self, number: int, lines: int) -> None:
+        if lines:
+            self._dropped[number] = self._dropped.get(number, 0) + lines
+
+    def _tell_dropped(self, number: int) -> None:
+        if dropped := self._dropped.pop(number, 0):
+            self._say(f"({dropped:,} more lines were printed, too many to be shown)")
+
+    def _say(self, line: str) -> None:
+        logger.info("%s", line)
+        self._show(line)
+
+
+def read_output(payload: memoryview, start: int, stop: int) -> list[tuple[int, str]]:
+    """Returns indices in the map and texts of an output.
+
+    Args:
+        payload: What came.
+        start: The index in the map of the first item of the lease's payload.
+        stop: The index of the first item after the lease.
+
+    Raises:
+        DecodeError: It is none, or one of items that the lease has not.
+    """
+    if len(payload) > protocol.MAX_OUTPUT_BYTES:
+        raise DecodeError(f"an output of {len(payload):,} bytes")
+    decoded = codec.decode(payload)
+    if not isinstance(decoded, list) or len(decoded) > protocol.MAX_OUTPUT_ITEMS:
+        raise DecodeError("an output must be a short list")
+    printed: list[tuple[int, str]] = []
+    for each in decoded:
+        match each:
+            case (int(place), str(text)) if place >= 0 and start + place < stop:
+                printed.append((start + place, text))
+            case _:
+                raise DecodeError("what was printed must be the place of an item and a text")
+    return printed
+
+
+def _lines(text: str) -> list[str]:
+    """Returns the lines as a terminal would show them, without what could do more than that."""
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
+    if not lines[-1]:
+        lines.pop()
+    return [_cut(codec.clean(line)) for line in lines]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 1]}…"
