@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -240,6 +242,20 @@ def test_the_link_is_the_owners_and_told_once(
     assert line == f"Nitocris: for you alone, to watch and to send devices away: {link}"
     assert token not in shown + caplog.text + json.dumps(stats)
     assert stats["title"] == "a test"
+
+
+def test_prometheus_costs_those_nothing_who_do_not_use_it() -> None:
+    """Its client is imported when somebody asks for the metrics."""
+    program = (
+        "import sys; from nitocris import DistributedExecution\n"
+        "with DistributedExecution(host='127.0.0.1', progress=False): "
+        "print('prometheus_client' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "False\n"
 
 
 def test_a_dismissed_local_worker_is_not_started_again(capsys: pytest.CaptureFixture[str]) -> None:

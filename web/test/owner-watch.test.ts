@@ -51,6 +51,16 @@ describe('the watch', () => {
     expect(coordinator.count('/api/stats')).toBe(2);
   });
 
+  it('rests as well when the page is hidden while an answer is on its way', async () => {
+    const { coordinator, watch, pass } = setUp();
+
+    watch.look(true);
+    watch.look(false);
+    await pass(60_000);
+
+    expect(coordinator.count('/api/stats')).toBe(1);
+  });
+
   it('keeps what it knew when nobody answers, asks ever more rarely, and comes back', async () => {
     const { coordinator, watch, shown, pass } = setUp();
     watch.look(true);
