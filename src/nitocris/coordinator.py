@@ -18,21 +18,19 @@ from typing import TypeAlias, assert_never
 
 from . import codec, protocol
 from . import events as ev
+from .accounts import Accounts
 from .answers import decode_result
 from .blobs import Blobs
 from .bulletin import Bulletin
 from .dismissal import BY_OWNER
 from .echo import Echo, read_output
-from .error_groups import ErrorGroups
 from .errors import ClosedError, DecodeError, ProtocolError
 from .function import Shipment
 from .history import History
 from .job import MappedFunction
 from .roster import Device, Roster, Worker
 from .scheduler import Scheduler
-from .standing import Standing
 from .stats import Stats
-from .throughput import Throughput
 
 logger = logging.getLogger("nitocris.coordinator")
 
@@ -73,27 +71,14 @@ class Coordinator:
         title: str = "",
     ) -> None:
         self._echo = Echo(show)
-        self._title = title
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._scheduler = Scheduler()
         self._maps: dict[int, _Map] = {}
         self._workers = Roster()
-        self._errors = ErrorGroups()
         self._blobs = Blobs()
-        self._standing = Standing()
-        self._bulletin = Bulletin(self._loop.call_later, self.progress, self._workers.browsers)
-        self.capacity = 0
-        """How many chunks all connected devices together compute at once; any thread may read."""
-        self.native = 0
-        """The same of native workers."""
-        self.browsers = 0
-        """How many browsers compute."""
-        self._bytes_sent = 0
-        self._bytes_received = 0
-        self._began = self._loop.time()
-        self._throughput = Throughput(self._began)
-        self.history = History(self._began)
+        self._bulletin = Bulletin(self._loop.call_later, self.progress, self._workers.readers)
+        self._accounts = Accounts(title, self._loop.time())
         self._next_map = 1
         self._environment: str | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -118,41 +103,46 @@ class Coordinator:
         """Returns what volunteers may see of the functions of running maps, by their numbers."""
         return {number: current.mapped for number, current in self._maps.items()}
 
-    def progress(self) -> protocol.Progress:
-        """Returns how far the maps are that run."""
-        return self._standing.progress(self.devices, self._loop.time())
+    @property
+    def capacity(self) -> int:
+        """How many chunks all devices together compute at once; any thread may read."""
+        return self._workers.capacity
+
+    @property
+    def native(self) -> int:
+        """How many chunks native workers compute at once; any thread may read."""
+        return self._workers.native
+
+    @property
+    def browsers(self) -> int:
+        """How many browsers compute; any thread may read."""
+        return self._workers.browsers
 
     @property
     def retries(self) -> int:
         """How many chunks were lent again because of their worker; any thread may read."""
         return self._scheduler.relent
 
+    @property
+    def history(self) -> History:
+        """What became of the latest map."""
+        return self._accounts.history
+
     def count_sent(self, size: int) -> None:
         """Notes that a frame of so many bytes has left for a device."""
-        self._bytes_sent += size
+        self._accounts.bytes_sent += size
+
+    def progress(self) -> protocol.Progress:
+        """Returns how far the maps are that run."""
+        return self._accounts.progress(self.devices, self._loop.time())
 
     def stats(self) -> Stats:
         """Returns what is known of maps and workers; the work does not depend on the items."""
-        now = self._loop.time()
-        progress = self.progress()
-        scheduler = self._scheduler
-        return Stats(
-            title=self._title,
-            running=now - self._began,
-            capacity=self.capacity,
-            done=self._standing.done,
-            rate=self._throughput.rate(now),
-            remaining=progress.remaining,
-            retries=self.retries,
-            bytes_sent=self._bytes_sent,
-            bytes_received=self._bytes_received,
-            maps=self._standing.maps(lambda number: self._maps[number].mapped.name),
-            workers=tuple(
-                each.stats(scheduler.tally_of(each.number), scheduler.leases_of(each.number), now)
-                for each in self._workers
-            ),
-            errors=self._errors.stats(),
-        )
+
+        def name(number: int) -> str:
+            return self._maps[number].mapped.name
+
+        return self._accounts.stats(self._workers, self._scheduler, name, self._loop.time())
 
     async def start_map(
         self,
@@ -189,25 +179,24 @@ class Coordinator:
         self._next_map += 1
         self._maps[number] = _Map(function, registry, inbox, mapped, indexed)
         self._blobs.keep(number, function.blobs)
-        self._standing.started(number, total, self._loop.time())
         self._bulletin.stir()
         self._handle(
             ev.MapStarted(number, total, chunk_size, timeout, item_timeout, keep_going, retries)
         )
         ledger, now = self._scheduler.ledger_of(number), self._loop.time()
-        self.history.started(number, mapped, function.sha256, ledger, now)
+        self._accounts.started(number, mapped, function.sha256, total, ledger, now)
         return number
 
     def supply(self, number: int, start: int, count: int, items: Shipment) -> None:
         """Answers a demand with a chunk."""
         if number in self._maps:
             self._blobs.keep(number, items.blobs)
-            self._standing.supplied(number, count)
+            self._accounts.supplied(number, count)
             self._handle(ev.ChunkArrived(number, start, count, items))
 
     def end_input(self, number: int) -> None:
         """Answers a demand: there are no more items."""
-        self._standing.ended(number)
+        self._accounts.ended(number)
         self._handle(ev.InputEnded(number))
 
     def cancel_map(self, number: int) -> None:
@@ -286,7 +275,8 @@ class Coordinator:
     def _resize(self, worker: Worker) -> None:
         fits = not worker.is_browser or worker.environment == self._environment
         capacity = worker.announced if fits else 0
-        self._staff(worker, capacity)
+        self._workers.resize(worker, capacity)
+        self._staffed()
         self._handle(ev.WorkerResized(worker.number, worker.capacity))
         self._changed.set()
 
@@ -303,19 +293,13 @@ class Coordinator:
         worker.device.close(protocol.CLOSE_DISMISSED, BY_OWNER)
         return True
 
-    def _staff(self, worker: Worker, capacity: int) -> None:
-        self.capacity += capacity - worker.capacity
-        if worker.is_browser:
-            self.browsers += bool(capacity) - bool(worker.capacity)
-        else:
-            self.native += capacity - worker.capacity
-        worker.capacity = capacity
+    def _staffed(self) -> None:
         self.history.staffed(self.capacity, self._loop.time())
 
     def leave(self, number: int) -> None:
         """Forgets a device; what it had on lease is lent again at once."""
-        if worker := self._workers.leave(number):
-            self._staff(worker, 0)
+        if self._workers.leave(number):
+            self._staffed()
             self._handle(ev.WorkerLeft(number))
             self._echo.left(number)
             self._bulletin.stir()
@@ -328,7 +312,7 @@ class Coordinator:
         """
         message, payload = protocol.decode_from_worker(frame)
         self._workers[number].heard = self._loop.time()
-        self._bytes_received += len(frame)
+        self._accounts.bytes_received += len(frame)
         match message:
             case protocol.Result():
                 await self._receive_result(number, message, payload)
@@ -436,25 +420,17 @@ class Coordinator:
             case ev.Demand():
                 self._maps[command.map].inbox(command)
             case ev.Deliver():
-                self._deliver(command)
+                self._accounts.delivered(command, self._loop.time())
+                self._bulletin.stir()
+                self._maps[command.map].inbox(command)
             case ev.Finish() | ev.Fail():
                 if isinstance(command, ev.Fail):
-                    self._errors.add(command.map, command.index, command.failed)
+                    self._accounts.failed(command)
                 current = self._drop_map(command.map)
                 if current:
                     current.inbox(command)
             case _:
                 assert_never(command)
-
-    def _deliver(self, command: ev.Deliver) -> None:
-        number, failures = command.map, command.failures
-        self._standing.delivered(number, len(command.values), len(failures), self._loop.time())
-        self.history.delivered(number, len(command.values), len(failures))
-        self._throughput.add(len(command.values), self._loop.time())
-        for index, failed in failures.items():
-            self._errors.add(number, index, failed)
-        self._bulletin.stir()
-        self._maps[number].inbox(command)
 
     def _send(self, number: int, message: protocol.FromCoordinator) -> None:
         if worker := self._workers.get(number):
@@ -496,7 +472,6 @@ class Coordinator:
         current = self._maps.pop(number, None)
         self._blobs.drop(number)
         self._echo.over(number)
-        self._standing.over(number)
-        self.history.over(number, self._loop.time())
+        self._accounts.over(number, self._loop.time())
         self._bulletin.stir()
         return current

@@ -33,12 +33,11 @@ class _Allowance:
     lines: float
     at: float
 
-    def has_one(self, now: float) -> bool:
-        """Whether a line may be shown."""
+    def fill(self, now: float) -> None:
+        """Adds what time has brought."""
         most = self.per_second * BURST_SECONDS
         self.lines = min(most, self.lines + (now - self.at) * self.per_second)
         self.at = now
-        return self.lines >= 1
 
 
 class Echo:
@@ -77,14 +76,14 @@ class Echo:
         for_worker = self._allowance(self._workers, worker, WORKER_LINES, now)
         for_map = self._allowance(self._maps, number, MAP_LINES, now)
         for index, text in printed:
-            for line in _lines(text):
-                if for_worker.has_one(now) and for_map.has_one(now):
-                    for_worker.lines -= 1
-                    for_map.lines -= 1
-                    self._tell_dropped(number)
-                    self._say(f"{label(index)}: {line}")
-                else:
-                    self._drop(number, 1)
+            lines, further = _lines(text, int(min(for_worker.lines, for_map.lines)))
+            for_worker.lines -= len(lines)
+            for_map.lines -= len(lines)
+            if lines:
+                self._tell_dropped(number)
+            for line in lines:
+                self._say(f"{label(index)}: {line}")
+            self._drop(number, further)
         self._drop(number, dropped)
 
     def left(self, worker: int) -> None:
@@ -101,6 +100,7 @@ class Echo:
     ) -> _Allowance:
         if key not in known:
             known[key] = _Allowance(per_second, per_second * BURST_SECONDS, now)
+        known[key].fill(now)
         return known[key]
 
     def _drop(self, number: int, lines: int) -> None:
@@ -142,13 +142,17 @@ def read_output(payload: memoryview, start: int, stop: int) -> list[tuple[int, s
     return printed
 
 
-def _lines(text: str) -> list[str]:
-    """Returns the lines as a terminal would show them, without what could do more than that."""
-    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
-    if not lines[-1]:
-        lines.pop()
-    return [_cut(codec.clean(line)) for line in lines]
+def _lines(text: str, most: int) -> tuple[list[str], int]:
+    """Returns the first lines of a text, and how many follow; work is done for the first only."""
+    *lines, rest = text.split("\n", most)
+    if rest and len(lines) < most:
+        lines.append(rest)
+        rest = ""
+    further = rest.count("\n") + (not rest.endswith("\n") if rest else 0)
+    return [_visible(line) for line in lines], further
 
 
-def _cut(line: str) -> str:
-    return line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 1]}…"
+def _visible(line: str) -> str:
+    """Returns a line as a terminal would show it, without what could do more than that."""
+    shown = codec.clean(line.rstrip("\r").rpartition("\r")[2])
+    return shown if len(shown) <= MAX_LINE_LENGTH else f"{shown[: MAX_LINE_LENGTH - 1]}…"

@@ -33,8 +33,6 @@ MAX_OUTPUT_BYTES = 128 * 1024
 """Of the payload of an output."""
 MAX_OUTPUT_ITEMS = 100
 """Entries of an output."""
-MAX_OUTPUT_TEXT = 64 * 1024
-"""Characters of all texts of an output."""
 MAX_SLOWEST = 5
 """Items of a result that it may name as its slowest."""
 HELLO_TIMEOUT = 5.0

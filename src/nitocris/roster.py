@@ -79,11 +79,20 @@ class Worker:
 
 
 class Roster:
-    """All connected devices, by their numbers."""
+    """All connected devices, by their numbers.
+
+    Attributes:
+        capacity: How many chunks all of them together compute at once.
+        native: The same of native workers.
+        browsers: How many browsers compute.
+    """
 
     def __init__(self) -> None:
         self._workers: dict[int, Worker] = {}
         self._next = 1
+        self.capacity = 0
+        self.native = 0
+        self.browsers = 0
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -114,10 +123,22 @@ class Roster:
         self._workers[worker.number] = worker
         return worker
 
-    def leave(self, number: int) -> Worker | None:
-        """Strikes a device out and returns it, or None if it had left."""
-        return self._workers.pop(number, None)
+    def resize(self, worker: Worker, capacity: int) -> None:
+        """Notes how many chunks a device computes at once."""
+        self.capacity += capacity - worker.capacity
+        if worker.is_browser:
+            self.browsers += bool(capacity) - bool(worker.capacity)
+        else:
+            self.native += capacity - worker.capacity
+        worker.capacity = capacity
 
-    def browsers(self) -> list[Device]:
+    def leave(self, number: int) -> bool:
+        """Strikes a device out; returns whether it was there."""
+        worker = self._workers.pop(number, None)
+        if worker:
+            self.resize(worker, 0)
+        return worker is not None
+
+    def readers(self) -> list[Device]:
         """Returns the devices whose volunteers see the progress."""
         return [worker.device for worker in self if worker.is_browser]

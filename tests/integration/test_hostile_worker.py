@@ -7,6 +7,7 @@ import contextlib
 import os
 import pickle
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from nitocris import DistributedExecution, codec, protocol
+from nitocris.echo import BURST_SECONDS, WORKER_LINES
 
 Execution = partial(DistributedExecution, host="127.0.0.1", progress=False)
 
@@ -214,6 +216,52 @@ async def test_a_message_beyond_all_limits_ends_the_connection(device: Device) -
 
     assert await device.close_code() in (aiohttp.WSCloseCode.MESSAGE_TOO_BIG, 1006, None)
     assert device.socket.closed
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"no codec",
+        codec.encode("no list"),
+        codec.encode([(7, "of another lease")]),
+        codec.encode([(0, "x" * protocol.MAX_OUTPUT_BYTES)]),
+    ],
+)
+async def test_an_output_that_makes_no_sense_ends_the_connection(
+    owner: DistributedExecution, device: Device, payload: bytes
+) -> None:
+    """Its items are lent to the next one."""
+    mapping = asyncio.create_task(asyncio.to_thread(partial(owner.map, abs, [-1])))
+    chunk = await device.next(protocol.Chunk)
+
+    await device.send(protocol.Output(chunk.lease, 0), payload)
+
+    assert await device.close_code() == aiohttp.WSCloseCode.POLICY_VIOLATION
+    async with joined(owner) as other:
+        await other.send(*honest(await other.next(protocol.Chunk), [1]))
+        assert await mapping == [1]
+
+
+async def test_what_a_stranger_prints_and_claims_is_harmless(
+    owner: DistributedExecution, device: Device, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No control characters reach the terminal, no time is longer than it was."""
+    caplog.set_level("INFO", "nitocris")
+    mapping = asyncio.create_task(asyncio.to_thread(partial(owner.map, abs, [-1])))
+    chunk = await device.next(protocol.Chunk)
+
+    printed = codec.encode([(0, "\x1b]0;owned\x07\x1b[2J" + "\n" * 10_000)])
+    await device.send(protocol.Output(chunk.lease, 2**53 - 1), printed)
+    result, payload = honest(chunk, [1])
+    await device.send(replace(result, seconds=1e300, slowest=((0, 1e300),)), payload)
+
+    assert await mapping == [1]
+    lines = [record.message for record in caplog.records if record.name == "nitocris.output"]
+    assert lines[0] == "item 0: ]0;owned[2J"
+    assert len(lines) <= WORKER_LINES * BURST_SECONDS + 1
+    assert "more lines were printed" in lines[-1]
+    report = owner.report()
+    assert report.slowest[0].seconds <= report.computing <= report.seconds
 
 
 async def test_a_hello_in_the_middle_ends_the_connection(device: Device) -> None:

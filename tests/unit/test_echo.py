@@ -97,3 +97,30 @@ def test_an_output_names_items_of_the_map() -> None:
     printed = [(0, "x"), (4, "y")]
 
     assert read_output(memoryview(codec.encode(printed)), 10, 15) == [(10, "x"), (14, "y")]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "told"),
+    [
+        ("a\nb\n", ["a", "b"], 0),
+        ("a\nb", ["a", "b"], 0),
+        ("a\nb\nc", ["a", "b"], 1),
+        ("a\nb\nc\n", ["a", "b"], 1),
+        ("a\nb\n\n\nc", ["a", "b"], 3),
+        ("", [], 0),
+    ],
+)
+def test_lines_beyond_the_allowance_are_counted(text: str, shown: list[str], told: int) -> None:
+    """Whether or not the last one has an end."""
+    bench = Bench()
+    bench.print("x\n" * int(WORKER_LINES * BURST_SECONDS - 2))
+    bench.shown.clear()
+
+    bench.print(text)
+    bench.echo.over(1)
+
+    expected = [f"item 7: {line}" for line in shown]
+    assert bench.shown[: len(shown)] == expected
+    assert bench.shown[len(shown) :] == (
+        [f"({told} more lines were printed, too many to be shown)"] if told else []
+    )

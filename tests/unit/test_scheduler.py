@@ -230,7 +230,7 @@ def test_an_exception_ends_the_map_and_the_next_one_runs() -> None:
     bench.start(2, 1)
 
     assert bench.results[1] == {4: 16}
-    assert bench.outcome[1] == ev.Fail(1, 5, ev.Failed(failure, "worker 1", 1))
+    assert bench.outcome[1] == ev.Fail(1, 5, ev.Failed(failure, "worker 1", 1, range(4, 8), 1))
     assert {cancel.lease for cancel in bench.of(ev.Cancel, commands)} == {1, 2, 3}
     assert any(lend.map == 2 for lend in bench.leases.values())
 
@@ -245,8 +245,8 @@ def test_a_map_that_keeps_going_delivers_its_failures() -> None:
     bench.answer(1, count=2, failures={1: ev.Failure(failure)})
     bench.answer(1, failures={0: ev.Failure(failure)})
 
-    failed = ev.Failed(failure, "worker 1", 1)
-    assert bench.results[1] == {0: 0, 1: failed, 2: failed, 3: 9}
+    first, second = (ev.Failed(failure, "worker 1", 1, range(4), place) for place in (1, 2))
+    assert bench.results[1] == {0: 0, 1: first, 2: second, 3: 9}
     assert bench.outcome[1] == ev.Finish(1)
 
 
@@ -293,7 +293,7 @@ def test_a_transient_failure_is_tried_as_often_as_asked() -> None:
     for _ in range(3):
         bench.answer(max(bench.leases), failures={0: failure})
 
-    assert bench.outcome[1] == ev.Fail(1, 0, ev.Failed(failure.error, "worker 1", 3))
+    assert bench.outcome[1] == ev.Fail(1, 0, ev.Failed(failure.error, "worker 1", 3, range(1), 0))
 
 
 def test_a_payload_is_released_when_all_that_was_cut_from_it_is_done() -> None:

@@ -94,7 +94,8 @@ export const strings = {
       sandboxText: (python: string) =>
         `It runs Python ${python} in a sandbox inside this page, which cannot reach the network, your files, other pages or accounts.`,
       leaves: 'What leaves',
-      leavesText: 'Only the results of the computation leave this device, to the owner’s computer.',
+      leavesText:
+        'Only what the computation returns and prints, and the name of your browser, leave this device, to the owner’s computer.',
       download: 'Download',
       downloadText: (bytes: number, wheels: readonly string[]) => {
         const packages = [...new Set(wheels.map(packageName))].join(', ');

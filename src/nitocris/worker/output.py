@@ -11,10 +11,10 @@ import io
 import sys
 from typing import Any
 
-from ..protocol import MAX_OUTPUT_ITEMS, MAX_OUTPUT_TEXT
+from ..protocol import MAX_OUTPUT_ITEMS
 
-MAX_BYTES = MAX_OUTPUT_TEXT // 4
-"""Kept between two results; as UTF-8 decoded badly, a byte becomes at most three."""
+MAX_BYTES = 16 * 1024
+"""Kept between two results.  Bytes that are no UTF-8 become three each, and must fit as well."""
 
 
 class _Stream(io.TextIOWrapper):
