@@ -14,12 +14,12 @@ import site
 import sys
 import sysconfig
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from .archives import Archive, archive_of
+from .archives import Archive, State, archive_of, state_of
 from .errors import NotSendableError
 from .imports import imports_of_source
 from .in_memory import is_in_memory
@@ -85,25 +85,75 @@ def needs(names: Iterable[str], mentioned: Iterable[str] = ()) -> Needs:
     Raises:
         NotSendableError: An own module cannot travel; the message says why.
     """
+    wanted = frozenset(names)
+    found = _remembered.pop(wanted, None)
+    if found is None or not found.is_current():
+        found = _found(wanted)
+    _remembered[wanted] = found
+    while len(_remembered) > _MAX_REMEMBERED:
+        _remembered.pop(next(iter(_remembered)), None)
+    more = {top for name in mentioned if _place(top := name.partition(".")[0]) is None}
+    return Needs(
+        found.modules,
+        found.others | {top for top in more if _is_installed(top)},
+        (*found.warnings, *stale(found.sources)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found for some names, as long as all files are as they were."""
+
+    modules: tuple[OwnModule, ...]
+    others: frozenset[str]
+    warnings: tuple[str, ...]
+    sources: Mapping[str, Path]
+    places: Mapping[str, Place]
+    states: Mapping[str, State]
+
+    def is_current(self) -> bool:
+        return (
+            all(state_of(path) == state for path, state in self.states.items())
+            and all(_place(top) == place for top, place in self.places.items())
+            and all(_place(top) is None for top in self.others)
+        )
+
+
+_MAX_REMEMBERED = 64
+_remembered: dict[frozenset[str], _Found] = {}
+"""Those used last: of a thousand futures only the first one reads files."""
+
+
+def _found(names: frozenset[str]) -> _Found:
     search = _Search()
     search.follow(names)
-    for top in {name.partition(".")[0] for name in mentioned}:
-        if _place(top) is None:
-            search.note_other(top)
     modules: list[OwnModule] = []
     warnings: list[str] = []
+    states: dict[str, State] = {}
     for place in search.places.values():
         made = _archive(place)
         modules.append(OwnModule(place.name, made.files, made.content))
         warnings.extend(made.warnings)
+        states |= made.states
     for name, path in search.extensions.items():
         warnings.append(
             f"the own module {name} is a C extension ({path.name}): native workers of this "
             "platform can import it, and no browser can; put what is mapped into a module in "
             "Python, or have only native workers compute it"
         )
-    warnings.extend(stale(search.sources))
-    return Needs(tuple(modules), frozenset(search.others), tuple(warnings))
+    return _Found(
+        tuple(modules),
+        frozenset(search.others),
+        tuple(warnings),
+        search.sources,
+        search.places,
+        states,
+    )
+
+
+def _is_installed(top: str) -> bool:
+    """Returns whether a module that is not own has to be there besides Python and the library."""
+    return top not in sys.stdlib_module_names and top not in PRESENT and top != "__main__"
 
 
 class _Search:
@@ -134,11 +184,6 @@ class _Search:
                 if module not in self.sources and module not in self.extensions:
                     waiting.extend(sorted(self._look_into(module, file)))
 
-    def note_other(self, top: str) -> None:
-        """Notes a module that is none of the owner's own."""
-        if top not in sys.stdlib_module_names and top not in PRESENT and top != "__main__":
-            self.others.add(top)
-
     def _note_imported(self, top: str) -> None:
         if is_in_memory(top):
             raise NotSendableError(
@@ -146,7 +191,8 @@ class _Search:
                 f"a worker; write it into {top}.py, or refer to it as a global, and not by an "
                 "import inside the function"
             )
-        self.note_other(top)
+        if _is_installed(top):
+            self.others.add(top)
 
     def _look_into(self, module: str, file: Path) -> frozenset[str]:
         if file.name.endswith(_EXTENSIONS):
