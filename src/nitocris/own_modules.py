@@ -20,6 +20,9 @@ from .in_memory import is_in_memory
 from .places import EXTENSIONS, Place, files_on_the_way, is_installed, place_of
 from .staleness import stale
 
+_MAX_REMEMBERED = 16
+"""Answers, each with its archives."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnModule:
@@ -100,7 +103,6 @@ class _Found:
         )
 
 
-_MAX_REMEMBERED = 64
 _remembered: dict[frozenset[str], _Found] = {}
 """Those used last: of a thousand futures only the first one reads files."""
 
