@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from .errors import NotSendableError
 
@@ -30,21 +31,45 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAX_NAMED = 3
 
 
+State: TypeAlias = tuple[int, int]
+"""Time of the last change, in nanoseconds, and size."""
+
+
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A zip, the names in it, and sentences about what is not."""
+    """A zip, the names in it, and sentences about what is not.
+
+    Attributes:
+        files: What is in it, by name.
+        content: The zip.
+        states: The state of each file and folder that was looked at, by path.
+        warnings: What the owner should know.
+    """
 
     files: tuple[str, ...]
     content: bytes
+    states: dict[str, State]
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
     name: str
-    path: Path
-    size: int
-    changed: int
+    path: str
+    state: State
+
+    @property
+    def size(self) -> int:
+        return self.state[1]
+
+
+def state_of(path: str) -> State | None:
+    """Returns what changes with a file or folder, None if it is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def archive_of(module: str, roots: Iterable[tuple[str, Path]]) -> Archive:
@@ -58,8 +83,9 @@ def archive_of(module: str, roots: Iterable[tuple[str, Path]]) -> Archive:
         NotSendableError: It is too large.
     """
     files: dict[str, _File] = {}
+    states: dict[str, State] = {}
     for name, root in roots:
-        for file in _files(name, root):
+        for file in _files(name, str(root), states):
             files.setdefault(file.name, file)  # as for Python, the first folder counts
     large = [each for each in files.values() if each.size > MAX_FILE_BYTES]
     secret = [each for each in files.values() if each.name.endswith(_SECRET_SUFFIXES)]
@@ -76,31 +102,35 @@ def archive_of(module: str, roots: Iterable[tuple[str, Path]]) -> Archive:
         warnings.append(
             f"the own module {module} travels without {_listed(secret)}, which looks like a key"
         )
-    return Archive(tuple(each.name for each in kept), _zipped(kept), tuple(warnings))
+    return Archive(tuple(each.name for each in kept), _zipped(kept), states, tuple(warnings))
 
 
-def _files(name: str, root: Path) -> Iterator[_File]:
-    if not root.is_dir():
-        status = root.stat()
-        yield _File(name, root, status.st_size, status.st_mtime_ns)
+def _files(name: str, root: str, states: dict[str, State]) -> Iterator[_File]:
+    if not os.path.isdir(root):
+        if (state := state_of(root)) is not None:
+            states[root] = state
+            yield _File(name, root, state)
         return
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(each for each in folders if _travels(Path(folder, each)))
+        folders[:] = sorted(each for each in folders if _travels(folder, each))
+        states[folder] = state_of(folder) or (0, 0)
+        inside = folder[len(root) :].strip(os.sep).replace(os.sep, "/")
         for each in names:
-            path = Path(folder, each)
-            if each.startswith(".") or each.endswith(_SKIPPED_SUFFIXES) or not path.is_file():
+            path = os.path.join(folder, each)
+            if each.startswith(".") or each.endswith(_SKIPPED_SUFFIXES):
                 continue
-            status = path.stat()
-            inside = path.relative_to(root).as_posix()
-            yield _File(f"{name}{inside}", path, status.st_size, status.st_mtime_ns)
+            state = state_of(path)
+            if state is not None and os.path.isfile(path):
+                states[path] = state
+                yield _File(f"{name}{inside}/{each}" if inside else f"{name}{each}", path, state)
 
 
-def _travels(folder: Path) -> bool:
+def _travels(parent: str, name: str) -> bool:
     return not (
-        folder.name.startswith(".")
-        or folder.name in _SKIPPED_FOLDERS
-        or folder.name.endswith(".egg-info")
-        or (folder / "pyvenv.cfg").exists()
+        name.startswith(".")
+        or name in _SKIPPED_FOLDERS
+        or name.endswith(".egg-info")
+        or os.path.exists(os.path.join(parent, name, "pyvenv.cfg"))
     )
 
 
@@ -122,7 +152,7 @@ def _zipped(files: tuple[_File, ...]) -> bytes:
         for file in files:
             entry = zipfile.ZipInfo(file.name, _EPOCH)
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, file.path.read_bytes(), zipfile.ZIP_DEFLATED, 6)
+            archive.writestr(entry, Path(file.path).read_bytes(), zipfile.ZIP_DEFLATED, 6)
     return buffer.getvalue()
 
 

@@ -22,6 +22,9 @@ from .stats import Stats
 logger = logging.getLogger("nitocris")
 logger.addHandler(logging.NullHandler())  # else Python would print warnings a second time
 
+FOR_OWNER = "for you alone, to watch and to send devices away"
+"""What stands before the link to the dashboard, so that nobody hands it on with the other."""
+
 SNAPSHOT_SECONDS = 0.3
 """From one call of the owner's function to the next, at least."""
 

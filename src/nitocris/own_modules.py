@@ -2,33 +2,26 @@
 
     names --> files (parsed for further names) --> trees: whole packages, single files --> archives
 
-Own is what lies outside the standard library and outside of what was installed: modules beside the
-script or notebook, editable installs, folders of `PYTHONPATH`.  Files are read as they are now.
+Files are read as they are now, and not again as long as none has changed.
 """
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
-import site
 import sys
-import sysconfig
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
-from .archives import Archive, archive_of
+from .archives import Archive, State, archive_of, state_of
 from .errors import NotSendableError
 from .imports import imports_of_source
 from .in_memory import is_in_memory
+from .places import EXTENSIONS, Place, files_on_the_way, is_installed, place_of
 from .staleness import stale
 
-_EXTENSIONS = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-PRESENT = frozenset({"nitocris", "cloudpickle", "distributed_execution"})
-"""Every worker has them anyway."""
-_INSTALLED = ("site-packages", "dist-packages")
+_MAX_REMEMBERED = 16
+"""Answers, each with its archives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +59,6 @@ class Needs:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a top-level module lies: one file, or the folders of a package."""
-
-    name: str
-    file: Path | None
-    folders: tuple[Path, ...] = ()
-
-
 def needs(names: Iterable[str], mentioned: Iterable[str] = ()) -> Needs:
     """Follows modules to all that they import.
 
@@ -85,25 +69,69 @@ def needs(names: Iterable[str], mentioned: Iterable[str] = ()) -> Needs:
     Raises:
         NotSendableError: An own module cannot travel; the message says why.
     """
+    wanted = frozenset(names)
+    found = _remembered.pop(wanted, None)
+    if found is None or not found.is_current():
+        found = _found(wanted)
+    _remembered[wanted] = found
+    while len(_remembered) > _MAX_REMEMBERED:
+        _remembered.pop(next(iter(_remembered)), None)
+    more = {top for name in mentioned if place_of(top := name.partition(".")[0]) is None}
+    return Needs(
+        found.modules,
+        found.others | {top for top in more if is_installed(top)},
+        (*found.warnings, *stale(found.sources)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found for some names, as long as all files are as they were."""
+
+    modules: tuple[OwnModule, ...]
+    others: frozenset[str]
+    warnings: tuple[str, ...]
+    sources: Mapping[str, Path]
+    places: Mapping[str, Place]
+    states: Mapping[str, State]
+
+    def is_current(self) -> bool:
+        return (
+            all(state_of(path) == state for path, state in self.states.items())
+            and all(place_of(top) == place for top, place in self.places.items())
+            and all(place_of(top) is None for top in self.others)
+        )
+
+
+_remembered: dict[frozenset[str], _Found] = {}
+"""Those used last: of a thousand futures only the first one reads files."""
+
+
+def _found(names: frozenset[str]) -> _Found:
     search = _Search()
     search.follow(names)
-    for top in {name.partition(".")[0] for name in mentioned}:
-        if _place(top) is None:
-            search.note_other(top)
     modules: list[OwnModule] = []
     warnings: list[str] = []
+    states: dict[str, State] = {}
     for place in search.places.values():
         made = _archive(place)
         modules.append(OwnModule(place.name, made.files, made.content))
         warnings.extend(made.warnings)
+        states |= made.states
     for name, path in search.extensions.items():
         warnings.append(
             f"the own module {name} is a C extension ({path.name}): native workers of this "
             "platform can import it, and no browser can; put what is mapped into a module in "
             "Python, or have only native workers compute it"
         )
-    warnings.extend(stale(search.sources))
-    return Needs(tuple(modules), frozenset(search.others), tuple(warnings))
+    return _Found(
+        tuple(modules),
+        frozenset(search.others),
+        tuple(warnings),
+        search.sources,
+        search.places,
+        states,
+    )
 
 
 class _Search:
@@ -124,20 +152,15 @@ class _Search:
                 continue
             seen.add(name)
             top = name.partition(".")[0]
-            place = self.places.get(top) or _place(top)
+            place = self.places.get(top) or place_of(top)
             if place is None:
                 self._note_imported(top)
                 continue
             _check_name(place)
             self.places[top] = place
-            for module, file in _files_of(place, name):
+            for module, file in files_on_the_way(place, name):
                 if module not in self.sources and module not in self.extensions:
                     waiting.extend(sorted(self._look_into(module, file)))
-
-    def note_other(self, top: str) -> None:
-        """Notes a module that is none of the owner's own."""
-        if top not in sys.stdlib_module_names and top not in PRESENT and top != "__main__":
-            self.others.add(top)
 
     def _note_imported(self, top: str) -> None:
         if is_in_memory(top):
@@ -146,10 +169,11 @@ class _Search:
                 f"a worker; write it into {top}.py, or refer to it as a global, and not by an "
                 "import inside the function"
             )
-        self.note_other(top)
+        if is_installed(top):
+            self.others.add(top)
 
     def _look_into(self, module: str, file: Path) -> frozenset[str]:
-        if file.name.endswith(_EXTENSIONS):
+        if file.name.endswith(EXTENSIONS):
             self.extensions[module] = file
             return frozenset()
         self.sources[module] = file
@@ -178,81 +202,3 @@ def _check_name(place: Place) -> None:
             f"the own module {place.name} ({where}) has the name of a module of the standard "
             "library, which workers need themselves; rename it"
         )
-
-
-def _files_of(place: Place, name: str) -> Iterator[tuple[str, Path]]:
-    """Yields the modules on the way to a name, with their files."""
-    if place.file is not None:
-        yield place.name, place.file
-        return
-    folders, module = place.folders, place.name
-    for part in [*name.split(".")[1:], None]:
-        for folder in folders:
-            if (file := folder / "__init__.py").is_file():
-                yield module, file
-        if part is None:
-            return
-        module = f"{module}.{part}"
-        inside = tuple(each / part for each in folders if (each / part).is_dir())
-        if not inside:
-            for folder in folders:
-                for suffix in (".py", *_EXTENSIONS):
-                    if (file := folder / f"{part}{suffix}").is_file():
-                        yield module, file
-                        return
-            return
-        folders = inside
-
-
-def _place(top: str) -> Place | None:
-    """Returns where a top-level module lies if it is the owner's own."""
-    if top in PRESENT or top == "__main__" or top in sys.builtin_module_names:
-        return None
-    return _own_place(top, *_origin(top))
-
-
-@lru_cache(maxsize=1024)
-def _own_place(top: str, file: str | None, folders: tuple[str, ...]) -> Place | None:
-    own = tuple(folder for folder in map(Path, folders) if folder.is_dir() and _is_own(folder))
-    if own:
-        return Place(top, None, own)
-    if not folders and file and Path(file).is_file() and _is_own(Path(file)):
-        return Place(top, Path(file))
-    return None
-
-
-def _origin(top: str) -> tuple[str | None, tuple[str, ...]]:
-    """Returns the file and the folders of a module that is imported, or would be."""
-    module = sys.modules.get(top)
-    if module is not None:
-        return getattr(module, "__file__", None), _folders(getattr(module, "__path__", None))
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return None, ()
-    if spec is None:
-        return None, ()
-    return spec.origin, _folders(spec.submodule_search_locations)
-
-
-def _folders(path: object) -> tuple[str, ...]:
-    try:
-        return tuple(each for each in path if isinstance(each, str))  # type: ignore[attr-defined]
-    except TypeError:
-        return ()
-
-
-def _is_own(path: Path) -> bool:
-    resolved = path.resolve()
-    return not any(
-        part in _INSTALLED for each in (path, resolved) for part in each.parts
-    ) and not any(resolved.is_relative_to(root) for root in _roots())
-
-
-@lru_cache(maxsize=1)
-def _roots() -> tuple[Path, ...]:
-    """Returns where Python itself and what was installed lie."""
-    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
-    places = [sysconfig.get_path(kind) for kind in kinds]
-    places += [*site.getsitepackages(), site.getusersitepackages()]
-    return tuple({Path(each).resolve() for each in places if each})

@@ -32,8 +32,7 @@ def stale(sources: Mapping[str, Path]) -> list[str]:
         if module is None or type(_loader(module)) is not importlib.machinery.SourceFileLoader:
             continue
         try:
-            source = path.read_bytes()
-            functions, values = _parsed(source, str(path))
+            functions, values = _parsed(str(path), path.stat().st_mtime_ns)
         except (OSError, SyntaxError, ValueError):
             continue
         if _has_other_code(module, functions):
@@ -51,8 +50,9 @@ def _loader(module: ModuleType) -> object:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(source: bytes, path: str) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
+def _parsed(path: str, _: int) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
     """Returns the code of a file's functions and methods, and the values of its literals."""
+    source = Path(path).read_bytes()
     code = compile(source, path, "exec", dont_inherit=True)
     functions = {each.co_qualname: _essence(each) for each in _defined(code)}
     values: dict[str, Any] = {}

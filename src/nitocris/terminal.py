@@ -12,7 +12,7 @@ import sys
 import segno
 from tqdm import tqdm
 
-from .display import Display, Invitation, Tracked, Tracker, crew_text
+from .display import FOR_OWNER, Display, Invitation, Tracked, Tracker, crew_text
 
 _QUIET = 2
 """Modules around a QR code; phones do with half of what the standard asks for."""
@@ -26,7 +26,7 @@ class Terminal(Display):
         super().invite(invitation)
         self._write(f"Nitocris: {invitation}")
         if invitation.dashboard_url:
-            self._write(f"Nitocris: to watch, open {invitation.dashboard_url}")
+            self._write(f"Nitocris: {FOR_OWNER}: {invitation.dashboard_url}")
         if invitation.url and _is_terminal():
             code = qr_text(invitation.url)
             if len(code.partition("\n")[0]) < shutil.get_terminal_size().columns:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from pathlib import Path
 
@@ -365,6 +367,32 @@ def test_a_module_with_a_name_of_the_standard_library_is_refused(
 
     assert sentence in out[0]
     assert sentence or out == ["[1]"]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_a_c_extension_of_this_platform_is_imported_by_native_workers(project: Project) -> None:
+    """And the owner hears that no browser can."""
+    source = project.write(
+        "fast.c",
+        """
+        #include <Python.h>
+        static PyObject *twice(PyObject *self, PyObject *x) { return PyNumber_Add(x, x); }
+        static PyMethodDef methods[] = {{"twice", twice, METH_O, ""}, {0}};
+        static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "fast", "", -1, methods};
+        PyMODINIT_FUNC PyInit_fast(void) { return PyModule_Create(&module); }
+        """,
+    )
+    target = project.folder / f"fast{sysconfig.get_config_var('EXT_SUFFIX')}"
+    include = sysconfig.get_path("include")
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(target)], check=True
+    )
+
+    out, err = project.run("import fast\nprint(d.map(fast.twice, [1, 'a']), fast.twice(2))")
+
+    assert out == ["[2, 'aa'] 4"]
+    assert "Nitocris: the own module fast is a C extension" in err
+    assert "no browser can" in err
 
 
 def test_nothing_is_left_in_the_temporary_folder(project: Project, tmp_path: Path) -> None:

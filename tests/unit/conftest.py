@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nitocris import own_modules
+from nitocris import places
 
 
 @pytest.fixture(autouse=True)
 def one_copy_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the tests' clock and witness would travel, and the worker look at others."""
-    monkeypatch.setattr(own_modules, "PRESENT", own_modules.PRESENT | {"tests"})
+    monkeypatch.setattr(places, "PRESENT", places.PRESENT | {"tests"})

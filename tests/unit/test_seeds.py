@@ -137,7 +137,10 @@ def test_what_is_said_of_the_function_is_said_of_the_owner_s() -> None:
     """Name, source and classes are found behind the wrapper, and a partial."""
     wrapped = seeded(partial(draw, item=1), 1)
 
-    assert MappedFunction.of(wrapped) == MappedFunction.of(draw)
-    assert "def draw(item" in (MappedFunction.of(wrapped).source or "")
+    mapped = MappedFunction.of(wrapped)
+
+    assert (mapped.name, mapped.source) == (MappedFunction.of(draw).name, mapped.source)
+    assert "def draw(item" in (mapped.source or "")
+    assert mapped.seed == "numpy.random.SeedSequence(1)"
     assert Seeded not in classes_reachable_from(wrapped)
     assert pickle.loads(cloudpickle.dumps(wrapped))(4) == wrapped(4)

@@ -12,11 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import pytest
 
+from nitocris import codec, protocol
+from nitocris.function import encode_function, encode_items
 from nitocris.worker import sources
+from nitocris.worker.core import WorkerCore
 from nitocris.worker.sources import Workspace
+from tests.support import clock
 
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 pytestmark = pytest.mark.usefixtures("worker")
 
 
@@ -66,6 +72,60 @@ def test_two_maps_have_their_own_versions() -> None:
     sources.enter(Workspace())
     with pytest.raises(ModuleNotFoundError):
         imported("own_a")
+
+
+def test_what_is_imported_after_a_change_of_maps_is_the_owner_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the worker could import something of that name itself."""
+    (tmp_path / "stale").mkdir()
+    (tmp_path / "stale" / "own_a.py").write_text("NAME = 'stale'")
+    monkeypatch.syspath_prepend(str(tmp_path / "stale"))
+    first = Workspace()
+    sources.enter(first)
+    bring(own_a="NAME = 'own'")
+    sources.enter(Workspace())
+
+    sources.enter(first)
+
+    assert imported("own_a").NAME == "own"
+    sources.enter(Workspace())
+    monkeypatch.undo()
+
+
+LAZY = """
+class Box:
+    def double(self):
+        import own_lazy
+        return own_lazy.__name__
+"""
+
+
+def test_modules_of_items_stay_for_the_whole_chunk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a second map that finds them kept from the first, and after another map came."""
+    (tmp_path / "own_lazy.py").write_text(LAZY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    box = imported("own_lazy").Box()
+    items = encode_items([(box,), (box,)], 0)
+    function = encode_function(lambda box: box.double())
+    other = encode_function(abs)
+    del sys.modules["own_lazy"]
+    monkeypatch.undo()
+    core = WorkerCore(clock.now)
+    chunk = protocol.Chunk(9, 1, 0, 2, items.blob_ids, True)
+
+    for _ in range(2):
+        core.receive(protocol.encode(protocol.Map(1, ()), function.payload))
+        core.receive(protocol.encode(chunk, items.payload), [blob.data for blob in items.blobs])
+        for _ in range(2):
+            core.receive(protocol.encode(protocol.Map(2, ()), other.payload))
+            frame = core.step()
+            assert frame is not None
+            decoded: Any = codec.decode(protocol.decode_from_worker(frame)[1])
+            assert decoded == (["own_lazy"], [])
+        assert core.step() is None
 
 
 def test_maps_with_the_same_modules_share_them() -> None:
