@@ -35,6 +35,7 @@ DEADLINE = 600.0
 
 _BUILD = "99999pyodide"
 _FOUND_NONE = re.compile(r"satisfies the requirement (.+?) \(from .*?versions: (.*)\)")
+_ASKED = re.compile(r"^\s*The user requested (?!\(constraint\))(.+?)\s*$", re.MULTILINE)
 _NO_NETWORK = (
     "connection broken by",
     "Could not fetch URL",
@@ -49,6 +50,7 @@ class PipError(Exception):
 
     Attributes:
         requirement: The requirement that nothing satisfies, if it is that.
+        constrained: Whether constraints, such as those of the owner's pip, have to do with it.
         versions: What there is of it for this platform.
         network: What it says of an index that could not be asked, so that there may be more.
     """
@@ -56,7 +58,13 @@ class PipError(Exception):
     def __init__(self, said: str) -> None:
         super().__init__(_words(said))
         match = _FOUND_NONE.search(said)
+        asked = _ASKED.search(said)
+        self.constrained = "The user requested (constraint)" in said
         self.requirement = match[1] if match else None
+        if match is None and asked and self.constrained and " depends on " not in said:
+            self.requirement = asked[
+                1
+            ]  # Pip counts a constraint on what there is not as a conflict.
         listed = [] if match is None or match[2] == "none" else match[2].split(", ")
         self.versions = [each for each in listed if _is_version(each)]
         self.network = next(
