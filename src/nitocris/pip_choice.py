@@ -18,8 +18,9 @@ from packaging.version import Version
 from .errors import PackageError
 from .index_wheels import IndexWheels
 from .local_resolver import BUNDLED, Choice, extras_here, meets
-from .pip_resolver import NoPipError, Pip, PipError, is_candidate
+from .pip_resolver import NoPipError, Pip, PipError
 from .pyodide_lock import Lock, LockedPackage
+from .stub_wheels import is_candidate
 from .wheel_folders import FolderWheel, read_name
 
 _log = logging.getLogger("nitocris.packages")
@@ -88,8 +89,8 @@ def choose_with_pip(
                 )
             except PipError as error:
                 failure = error
-                name = _name(error.requirement or "")
-                if name in asked and name not in preferred:
+                lacking = _name(error.requirement or "")
+                if lacking in asked and lacking not in preferred:
                     break  # It is not the preference that is in the way.
                 continue
             return _choices(found, libraries, lock, files, index)
@@ -204,10 +205,10 @@ def _refusal(
     limits = " within the constraints of your pip" if failure.constrained else ""
     if pip.has(name, lock):
         return PackageError(
-            f"{failure.requirement!r} has no wheel for browsers{limits}: your package index has it only "
-            f"as source or for other machines, and browsers need {lock.tags}; if it is pure Python, "
-            f"'pip wheel --no-deps {name}' makes a wheel to name in packages=[…], otherwise native "
-            "workers can use it, browsers cannot"
+            f"{failure.requirement!r} has no wheel for browsers{limits}: your package index has "
+            f"it only as source or for other machines, and browsers need {lock.tags}; if it is "
+            f"pure Python, 'pip wheel --no-deps {name}' makes a wheel to name in packages=[…], "
+            "otherwise native workers can use it, browsers cannot"
         )
     return PackageError(f"{known}; your package index does not have {name!r} either")
 
