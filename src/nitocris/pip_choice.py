@@ -56,8 +56,6 @@ def choose_with_pip(
     for each in wanted:
         name = canonicalize_name(each.name)
         locked = lock.packages.get(name)
-        if name in BUNDLED:
-            continue
         if locked is not None and not is_candidate(locked):
             libraries.append(name)
             continue

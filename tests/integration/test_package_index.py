@@ -133,7 +133,7 @@ def test_markers_are_those_of_browsers(bench: Bench) -> None:
     )
     write_wheel(bench.index, "browser", "1.0")
 
-    assert bench.versions("app", "gone; sys_platform == 'win32'") == {
+    assert bench.versions("app", "gone; sys_platform == 'win32'", "json", "cloudpickle") == {
         "app": "1.0",
         "browser": "1.0",
     }
