@@ -105,7 +105,7 @@ class LocalResolver:
     def _add(self, requirement: Requirement, needed_by: str = "") -> None:
         """Chooses a package for a requirement, after all that it depends on."""
         name = canonicalize_name(requirement.name)
-        if self._is_there_anyway(name):
+        if self.is_there_anyway(name):
             return
         if name in self._decided:  # Also ends circles.
             self._check_decided(requirement, needed_by)
@@ -174,7 +174,8 @@ class LocalResolver:
                 f"'{name}{requirement.specifier}' to packages=[…], so that it is chosen for all"
             )
 
-    def _is_there_anyway(self, name: str) -> bool:
+    def is_there_anyway(self, name: str) -> bool:
+        """Whether every worker has what is named, so that there is nothing to install."""
         if name in BUNDLED:
             _log.debug("%s: every worker has it", name)
             return True

@@ -54,8 +54,8 @@ class Match:
         """A sentence on what differs, or nothing."""
         if self.problem:
             return (
-                f"browsers cannot have {self.name} ({self.problem}); native workers that have it "
-                "can compute this"
+                f"{self.name} cannot be had for browsers ({self.problem}); native workers that "
+                "have it can compute this"
             )
         if self.here is None or self.there is None or _same(self.here, self.there):
             return ""
@@ -130,6 +130,8 @@ def _ask(pip: Pip, installed: Installed, places: Places, problem: str) -> tuple[
             return [], "your package index cannot be reached, and nothing here has it"
         if error.requirement is None:
             return [], str(error)
+        if error.constrained:
+            return [], f"{problem}, within the constraints of your pip"
         store(remembered, " ".join(error.versions).encode())
         return error.versions, problem
     except PackageError as error:

@@ -19,7 +19,7 @@ from typing import Any
 
 import segno
 
-from .display import Display, Invitation, Tracked, Tracker, crew_text
+from .display import FOR_OWNER, Display, Invitation, Tracked, Tracker, crew_text
 
 UPDATE_SECONDS = 0.3
 """From one update of a map's line to the next, at least."""
@@ -95,7 +95,7 @@ class Notebook(Display):
         else:
             html = f"<p>{escape(str(invitation))}</p>"
         if invitation.dashboard_url:
-            html += f"<p>To watch, open {_anchor(invitation.dashboard_url)}</p>"
+            html += f"<p>{FOR_OWNER.capitalize()}: {_anchor(invitation.dashboard_url)}</p>"
         html += "".join(f"<p>{escape(text)}</p>" for text in self._news)
         return html, "\n".join([f"Nitocris: {invitation}", *self._news])
 

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from .downloads import Downloads, Fetch, UnreachableError, download, wheel_cache
 from .errors import PackageError
 from .index_wheels import IndexWheels
@@ -119,7 +121,11 @@ def resolve(packages: Sequence[str | os.PathLike[str]], places: Places) -> list[
     except UnresolvedError as error:
         if places.pip is None:
             raise
-        requirements = [each for each in wanted.requirements if resolver.applies(each)]
+        requirements = [
+            each
+            for each in wanted.requirements
+            if resolver.applies(each) and not resolver.is_there_anyway(canonicalize_name(each.name))
+        ]
         folders = scan(places.folders, places.lock.minor, places.lock.platforms)
         choices = choose_with_pip(
             places.pip, requirements, places.lock, wanted.given, folders, places.index, error

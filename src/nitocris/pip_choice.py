@@ -18,8 +18,9 @@ from packaging.version import Version
 from .errors import PackageError
 from .index_wheels import IndexWheels
 from .local_resolver import BUNDLED, Choice, extras_here, meets
-from .pip_resolver import NoPipError, Pip, PipError, is_candidate
+from .pip_resolver import NoPipError, Pip, PipError
 from .pyodide_lock import Lock, LockedPackage
+from .stub_wheels import is_candidate
 from .wheel_folders import FolderWheel, read_name
 
 _log = logging.getLogger("nitocris.packages")
@@ -55,8 +56,6 @@ def choose_with_pip(
     for each in wanted:
         name = canonicalize_name(each.name)
         locked = lock.packages.get(name)
-        if name in BUNDLED:
-            continue
         if locked is not None and not is_candidate(locked):
             libraries.append(name)
             continue
@@ -88,6 +87,9 @@ def choose_with_pip(
                 )
             except PipError as error:
                 failure = error
+                lacking = _name(error.requirement or "")
+                if lacking in asked and lacking not in preferred:
+                    break  # It is not the preference that is in the way.
                 continue
             return _choices(found, libraries, lock, files, index)
     assert failure is not None
@@ -191,21 +193,26 @@ def _refusal(
             f"pip finds no wheels for {', '.join(map(str, wanted))} that go together and run in "
             f"browsers: {failure}"
         )
-    try:
-        name = Requirement(failure.requirement).name
-    except InvalidRequirement:
-        name = failure.requirement
+    name = _name(failure.requirement)
     if failure.versions:
         shown = ", ".join(failure.versions[-5:])
         return PackageError(
             f"no fitting version of {failure.requirement!r}: for browsers there is {shown}; ask "
             "for one of these"
         )
+    limits = " within the constraints of your pip" if failure.constrained else ""
     if pip.has(name, lock):
         return PackageError(
-            f"{failure.requirement!r} has no wheel for browsers: your package index has it only as "
-            f"source or for other machines, and browsers need {lock.tags}; if it is pure Python, "
-            f"'pip wheel --no-deps {name}' makes a wheel to name in packages=[…], otherwise native "
-            "workers can use it, browsers cannot"
+            f"{failure.requirement!r} has no wheel for browsers{limits}: your package index has "
+            f"it only as source or for other machines, and browsers need {lock.tags}; if it is "
+            f"pure Python, 'pip wheel --no-deps {name}' makes a wheel to name in packages=[…], "
+            "otherwise native workers can use it, browsers cannot"
         )
     return PackageError(f"{known}; your package index does not have {name!r} either")
+
+
+def _name(requirement: str) -> str:
+    try:
+        return canonicalize_name(Requirement(requirement).name)
+    except InvalidRequirement:
+        return requirement

@@ -4,10 +4,8 @@
     owner's folders, cached wheels ─────────────────────────────────────┼─> pip download -> wheels
     owner's package index ──────────────────────────────────────────────┘
 
-A stub has the highest build number, so it wins over an equal version from elsewhere, and is
-replaced by the release's own file afterwards: nothing of Pyodide is downloaded to find out what
-fits.
-Libraries and parts of the standard library, which no index has, never reach pip.
+The stubs of `stub_wheels` are replaced by the release's own files afterwards, so nothing of Pyodide
+is downloaded to find out what fits.
 """
 
 from __future__ import annotations
@@ -19,22 +17,19 @@ import re
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Collection, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
-
-from packaging.version import InvalidVersion, Version
 
 from .errors import ClosedError
 from .pip_runner import UNCHANGED
 from .pyodide_lock import Lock, LockedPackage
+from .stub_wheels import is_version, write_stubs
 
 DEADLINE = 600.0
 """Seconds for one run of pip, downloads included."""
 
-_BUILD = "99999pyodide"
 _FOUND_NONE = re.compile(r"satisfies the requirement (.+?) \(from .*?versions: (.*)\)")
+_ASKED = re.compile(r"^\s*The user requested (?!\(constraint\))(.+?)\s*$", re.MULTILINE)
 _NO_NETWORK = (
     "connection broken by",
     "Could not fetch URL",
@@ -49,6 +44,7 @@ class PipError(Exception):
 
     Attributes:
         requirement: The requirement that nothing satisfies, if it is that.
+        constrained: Whether constraints, such as those of the owner's pip, have to do with it.
         versions: What there is of it for this platform.
         network: What it says of an index that could not be asked, so that there may be more.
     """
@@ -56,9 +52,14 @@ class PipError(Exception):
     def __init__(self, said: str) -> None:
         super().__init__(_words(said))
         match = _FOUND_NONE.search(said)
+        asked = _ASKED.search(said)
+        self.constrained = "The user requested (constraint)" in said
         self.requirement = match[1] if match else None
+        if match is None and asked and self.constrained and " depends on " not in said:
+            # Pip takes a constraint on what there is not for a conflict of the two.
+            self.requirement = asked[1]
         listed = [] if match is None or match[2] == "none" else match[2].split(", ")
-        self.versions = [each for each in listed if _is_version(each)]
+        self.versions = [each for each in listed if is_version(each)]
         self.network = next(
             (line[:300] for line in said.splitlines() if any(each in line for each in _NO_NETWORK)),
             None,
@@ -110,7 +111,7 @@ class Pip:
             ClosedError: `stop` was called.
             PipError: Nothing satisfies all of them, there is no pip, or it failed otherwise.
         """
-        stubs = _write_stubs(lock, folder / "stubs", extras or {}, without)
+        stubs = write_stubs(lock, folder / "stubs", extras or {}, without)
         wheels = folder / "wheels"
         links = folder / "offers.html"
         links.write_text("".join(f'<a href="{each.resolve().as_uri()}">x</a>\n' for each in offers))
@@ -215,57 +216,3 @@ def _words(said: str) -> str:
         end = next((at for at, line in enumerate(rest) if not line), len(rest))
         reasons = rest[: min(end, 3)]
     return "; ".join(reasons) or said.strip()[-300:] or "nothing"
-
-
-def _write_stubs(
-    lock: Lock, folder: Path, extras: Mapping[str, Collection[str]], without: Collection[str]
-) -> dict[str, LockedPackage]:
-    """Writes a wheel without files for each package of the release; returns which stands for it."""
-    folder.mkdir()
-    stubs = {}
-    tag = f"cp{lock.minor[0]}{lock.minor[1]}-cp{lock.minor[0]}{lock.minor[1]}-{lock.platforms[-1]}"
-    for locked in lock.packages.values():
-        if not is_candidate(locked) or locked.name in without:
-            continue
-        version = str(Version(locked.version))
-        stem = f"{locked.name.replace('-', '_')}-{version}"
-        needs = [each for each in locked.depends if is_candidate(lock.packages[each])]
-        needs += _extras_here(locked.name) if extras.get(locked.name) else []
-        head = f"Metadata-Version: 2.1\nName: {locked.name}\nVersion: {version}\n"
-        described = head + "".join(f"Requires-Dist: {each}\n" for each in needs)
-        described += "".join(f"Provides-Extra: {each}\n" for each in extras.get(locked.name, ()))
-        name = f"{stem}-{_BUILD}-{tag}.whl"
-        with zipfile.ZipFile(folder / name, "w") as archive:
-            archive.writestr(f"{stem}.dist-info/METADATA", f"{described}\n")
-            archive.writestr(
-                f"{stem}.dist-info/WHEEL",
-                f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n",
-            )
-        stubs[name] = locked
-    return stubs
-
-
-def is_candidate(locked: LockedPackage) -> bool:
-    """Whether this is a package as an index has them; what else a release has goes with these."""
-    return (
-        locked.install_dir == "site"
-        and locked.filename.partition("?")[0].endswith(".whl")
-        and _is_version(locked.version)
-    )
-
-
-def _extras_here(name: str) -> list[str]:
-    """Returns what extras of a package need, as the same package on this machine says."""
-    try:
-        lines = metadata.requires(name) or []
-    except metadata.PackageNotFoundError:
-        return []
-    return [line for line in lines if "extra" in line.partition(";")[2]]
-
-
-def _is_version(text: str) -> bool:
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True

@@ -1,7 +1,7 @@
 """What the owner may write in `packages=[…]`: as for pip.
 
     "numpy", "scikit-learn>=1.5", "uvicorn[standard]", "tzdata; sys_platform == 'emscripten'"
-    "./mywheel.whl", a Path, "https://…/mywheel.whl", "mywheel @ https://…/mywheel.whl"
+    "./mywheel.whl", "./mywheel.whl[extra]", a Path, "https://…/mywheel.whl", "mywheel @ https://…/mywheel.whl"
 
 A wheel by path or address becomes a requirement of exactly its version and the file itself.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,12 +67,14 @@ def read(
 
 
 def _is_file(text: str) -> bool:
-    ending = text.partition("#")[0].partition(" ")[0]
+    ending = text.partition("#")[0].partition(" ")[0].partition("[")[0]
     return ending.endswith((".whl", *_SOURCES)) or text.startswith(("./", "../", "/", "~"))
 
 
 def _add(wanted: Wanted, text: str, place: str, lock: Lock, cache: Path, fetch: Fetch) -> str:
     """Adds one wheel; returns the normalised name of its package."""
+    extras = re.search(r"(?<=\.whl)\[[^\]]*\]$", place)
+    place = place.removesuffix(extras[0]) if extras else place
     parts = urlsplit(place)
     is_address = parts.scheme in ("http", "https", "file")
     filename = Path(unquote(parts.path) if is_address else place).name
@@ -98,7 +101,9 @@ def _add(wanted: Wanted, text: str, place: str, lock: Lock, cache: Path, fetch: 
     wanted.given[wheel.name] = FolderWheel(
         wheel.name, wheel.version, wheel.build, path.absolute(), wheel.fits, wheel.exact
     )
-    wanted.requirements.append(Requirement(f"{wheel.name}=={wheel.version}"))
+    wanted.requirements.append(
+        Requirement(f"{wheel.name}{extras[0] if extras else ''}=={wheel.version}")
+    )
     return wheel.name
 
 

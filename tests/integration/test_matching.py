@@ -126,7 +126,7 @@ class TestVersions:
         (match,) = match_modules(["torchy"], places)
 
         assert match.there is None
-        assert "browsers cannot have torch-like" in match.difference
+        assert "torch-like cannot be had for browsers" in match.difference
         assert "native workers" in match.difference
 
     def test_not_installed(self, places: Places) -> None:

@@ -133,7 +133,7 @@ def test_markers_are_those_of_browsers(bench: Bench) -> None:
     )
     write_wheel(bench.index, "browser", "1.0")
 
-    assert bench.versions("app", "gone; sys_platform == 'win32'") == {
+    assert bench.versions("app", "gone; sys_platform == 'win32'", "json", "cloudpickle") == {
         "app": "1.0",
         "browser": "1.0",
     }
@@ -198,6 +198,28 @@ def test_extras_of_the_release(bench: Bench) -> None:
         bench.offline.resolve("learn[all]")
 
 
+def test_extras_of_a_wheel_by_path(bench: Bench, tmp_path: Path) -> None:
+    """They are written behind the file, as for pip."""
+    path = write_wheel(tmp_path, "mine", "1.0", requires=["more; extra == 'all'"], extras=["all"])
+    write_wheel(bench.index, "more", "1.0")
+
+    assert bench.versions(path) == {"mine": "1.0"}
+    assert bench.versions(f"{path}[all]") == {"mine": "1.0", "more": "1.0"}
+
+
+def test_pip_is_not_started_in_vain(bench: Bench) -> None:
+    """What release, folders, given files and cache suffice for is had at once."""
+    write_wheel(bench.index, "base", "1.0")
+    bench.resolve("base")
+    given = write_wheel(bench.index, "given", "1.0", requires=["base", "numpy"])
+    assert bench.places.pip is not None
+    bench.places.pip.stop()
+
+    assert {*bench.resolve("learn>=1.6", given)} >= {"learn", "given", "base", "libblas"}
+    with pytest.raises(ClosedError):
+        bench.resolve("unknown")
+
+
 @pytest.mark.parametrize("as_path", [True, False])
 def test_wheel_by_path(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_path: bool
@@ -249,6 +271,21 @@ class TestRefusals:
         (bench.index / "raw-1.0.tar.gz").write_bytes(b"never opened")
 
         with pytest.raises(PackageError, match=r"'raw'.* only as source .*pip wheel.* native"):
+            bench.resolve("raw")
+
+    def test_constraints_of_the_owner(
+        self, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They count, and are named where they leave nothing."""
+        for version in ("1.0", "2.0"):
+            write_wheel(bench.index, "base", version)
+        bounds = tmp_path / "constraints.txt"
+        bounds.write_text("base<2\nraw<9\n")
+        monkeypatch.setenv("PIP_CONSTRAINT", str(bounds))
+        (bench.index / "raw-1.0.tar.gz").write_bytes(b"never opened")
+
+        assert bench.versions("base") == {"base": "1.0"}
+        with pytest.raises(PackageError, match=r"'raw' has no wheel .* constraints of your pip"):
             bench.resolve("raw")
 
     def test_unknown(self, bench: Bench) -> None:

@@ -111,8 +111,8 @@ async def test_module_without_a_build_is_named_and_keeps_browsers_out() -> None:
 
     assert held is None
     assert bench.warnings == [
-        "browsers cannot take part in this map: browsers cannot have torch (no wheel of it is pure "
-        "Python); native workers that have it can compute this"
+        "browsers cannot take part in this map: torch cannot be had for browsers (no wheel of it "
+        "is pure Python); native workers that have it can compute this"
     ]
     assert bench.announced[-1] == bench.hash_of("scikit-learn==1.6")
 
