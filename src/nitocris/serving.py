@@ -53,6 +53,7 @@ class Serving:
         coordinator: Lives on the loop.
         url: The link for volunteers; empty where none are admitted.
         worker_url: The link for native workers.
+        last_report: That of the latest map, once everything has ended.
     """
 
     def __init__(self, options: Options) -> None:
@@ -61,6 +62,7 @@ class Serving:
         self._stopped = False
         self._packages_ready = False
         self._worker: LocalWorker | None = None
+        self.last_report: Report | None = None
         self.loop = LoopThread("nitocris")
         try:
             access = self.loop.run(self._open())
@@ -168,5 +170,6 @@ class Serving:
 
     async def _close(self) -> None:
         self.coordinator.close()
+        self.last_report = await self._report()
         if hasattr(self, "_server"):
             await self._server.stop()
