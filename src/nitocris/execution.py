@@ -418,13 +418,14 @@ class DistributedExecution(Executor):
         """Returns where the time of the latest map went, and what its results came from.
 
         Streams and futures are maps as well; futures of equal functions share one.  While a map
-        runs, the report says how it is so far.
+        runs, the report says how it is so far; it is still there when the execution is closed.
 
         Raises:
             ConfigurationError: There was no map yet.
-            ClosedError: The execution is closed.
         """
-        report = self._lifetime.start().report()
+        serving, report = self._lifetime.serving, self._lifetime.last_report
+        if serving is not None:
+            report = serving.report()
         if report is None:
             raise ConfigurationError("there is no report before the first map")
         return report

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from .display import Display, Invitation
 from .errors import ClosedError
 from .futures import Futures
+from .report import Report
 from .running import Running
 from .serving import Serving
 
@@ -23,6 +24,7 @@ class Lifetime:
         running: What has begun and not ended.
         serving: The server, as long as it runs.
         closed: Whether it has been ended for good.
+        last_report: That of the latest map, once it is closed.
     """
 
     def __init__(self, serve: Callable[[], Serving], display: Display) -> None:
@@ -33,6 +35,7 @@ class Lifetime:
         self.running = Running()
         self.serving: Serving | None = None
         self.closed = False
+        self.last_report: Report | None = None
 
     def start(self) -> Serving:
         """Returns the server, which runs from now on.
@@ -96,6 +99,7 @@ class Lifetime:
             return
         try:
             serving.stop()
+            self.last_report = serving.last_report
         finally:
             self._futures.stop()
 

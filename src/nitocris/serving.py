@@ -60,6 +60,7 @@ class Serving:
         packages: What the owner named for the workers.
         places: Where packages are looked for; None if browsers cannot take part.
         looked_at: The hashes of functions that a preflight has looked at.
+        last_report: That of the latest map, once everything has ended.
     """
 
     def __init__(self, options: Options) -> None:
@@ -72,6 +73,7 @@ class Serving:
         self.packages = options.packages
         self.places = find_places(options.wheels, self._pip)
         self.looked_at: set[bytes] = set()
+        self.last_report: Report | None = None
         self.loop = LoopThread("nitocris")
         try:
             access = self.loop.run(self._open())
@@ -191,5 +193,6 @@ class Serving:
 
     async def _close(self) -> None:
         self.coordinator.close()
+        self.last_report = await self._report()
         if hasattr(self, "_server"):
             await self._server.stop()

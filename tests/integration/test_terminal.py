@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import pty
 import subprocess
 import sys
@@ -13,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from nitocris import DistributedExecution
+from nitocris import ClosedError, ConfigurationError, DistributedExecution
 from nitocris.display import SNAPSHOT_SECONDS
 from nitocris.stats import Stats
 
 SCRIPT = """
 import sys
-from nitocris import DistributedExecution
+from nitocris import ClosedError, ConfigurationError, DistributedExecution
 
 def function(x):
     print("computes", x)
@@ -122,3 +123,21 @@ def test_a_function_that_raises_does_not_end_the_map(caplog: pytest.LogCaptureFi
         assert d.map(abs, [-2]) == [2]
 
     assert caplog.text.count("raised LookupError: not mine") == 1
+
+
+def test_a_report_outlives_the_execution() -> None:
+    """Scripts look at it when all is done; before the first map there is none."""
+    with DistributedExecution(host="127.0.0.1", local_workers=1, progress=False) as d:
+        with pytest.raises(ConfigurationError, match="before the first map"):
+            d.report()
+        d.map(abs, range(-5, 0))
+        during = d.report()
+
+    after = d.report()
+
+    assert (after.function, after.items, after.is_over) == ("abs", 5, True)
+    assert after.workers == during.workers
+    assert after.provenance == during.provenance
+    assert after.provenance.python == platform.python_version()
+    with pytest.raises(ClosedError):
+        d.stats()

@@ -188,6 +188,7 @@ class FakeServing:
     """A loop and a fake coordinator."""
 
     url = worker_url = dashboard_url = "http://fake.test/worker#token"
+    last_report = None
 
     def __init__(self) -> None:
         self.loop = LoopThread("nitocris")

@@ -127,6 +127,32 @@ def test_amounts_are_finite_and_not_negative(field: str, value: str) -> None:
         protocol.decode_from_coordinator(frame_of(f'{{"type": "progress", {body}}}'.encode()))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seconds", "NaN"),
+        ("seconds", "1e999"),
+        ("seconds", "-1"),
+        ("slowest", "[[0, NaN]]"),
+        ("slowest", "[[0, -1]]"),
+        ("slowest", "[[-1, 1]]"),
+        ("slowest", "[[0.5, 1]]"),
+        ("slowest", "[[0]]"),
+        ("slowest", "[0, 1]"),
+        ("slowest", '{"0": 1}'),
+        ("slowest", "[[0,1],[1,1],[2,1],[3,1],[4,1],[5,1]]"),
+    ],
+)
+def test_times_that_a_stranger_claims_are_finite_and_few(field: str, value: str) -> None:
+    """Whatever else they are, they are numbers."""
+    fields = {"lease": "1", "offset": "0", "count": "9", "raised": "0", "final": "true"}
+    fields |= {"seconds": "0.5", "slowest": "[[1, 0.25]]", field: value}
+    body = ", ".join(f'"{name}": {text}' for name, text in fields.items())
+
+    with pytest.raises(ProtocolError, match=f"{field} cannot be"):
+        protocol.decode_from_worker(frame_of(f'{{"type": "result", {body}}}'.encode()))
+
+
 def test_a_header_of_just_the_allowed_length_is_read() -> None:
     """The limit itself is still allowed."""
     text = json.dumps({"type": "ping"}).encode()

@@ -128,7 +128,7 @@ class WorkerCore:
 
     def abandon(self) -> None:
         """Drops the chunk under way, if there is one; the functions stay known."""
-        self._output.take()
+        self._output = Capture()  # the old one knows results that nobody wants
         self._frames = None
 
     def _compute(
@@ -139,21 +139,24 @@ class WorkerCore:
         blobs: Mapping[str, Buffer],
     ) -> Iterator[bytes]:
         answer = Answer(chunk, function.registry, keep_going=function.rules.keep_going)
+        self._output.current = lambda: answer.next
         outcomes = self._outcomes(chunk, function, payload, blobs)
-        began = self._clock()
+        since = began = self._clock()
         flush_at = began + FLUSH_SECONDS
         while not answer.is_over:
             outcome = next(outcomes)
             now = self._clock()
             if isinstance(outcome, Raised):
                 self._note(outcome)
-            answer.add(outcome, now - began)
+            answer.add(outcome)
+            if now - began > answer.least:
+                answer.note_slow(now - began)
             began = now
             del outcome  # it may be large, and the next one as well
             if answer.is_over or chunk.piecewise or answer.size >= FLUSH_BYTES or now >= flush_at:
                 yield from self._printed(chunk)
-                yield from answer.frames()
-                began = self._clock()
+                yield from answer.frames(now - since)
+                since = began = self._clock()
                 flush_at = began + FLUSH_SECONDS
 
     def _printed(self, chunk: protocol.Chunk) -> Iterator[bytes]:
@@ -188,7 +191,6 @@ class WorkerCore:
 
     def _outcome(self, function: _Function, items: list[Any], index: int) -> object:
         """Returns what the function gave for one item: its value, or `Raised`."""
-        self._output.index = index
         arguments = _taken(items, index)
         try:
             if function.rules.item_timeout is None:

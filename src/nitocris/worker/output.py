@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ..protocol import MAX_OUTPUT_ITEMS
@@ -26,13 +27,13 @@ class Capture(io.BufferedIOBase):
     """Stands in for standard output and error inside a `with`, as the bytes below both.
 
     Attributes:
-        index: The item that prints.
+        current: Returns the index of the item that runs.
     """
 
     name = "<output>"
 
     def __init__(self) -> None:
-        self.index = 0
+        self.current: Callable[[], int] = lambda: 0
         self._entries: list[tuple[int, bytearray]] = []
         self._room = MAX_BYTES
         self._dropped = 0
@@ -57,9 +58,10 @@ class Capture(io.BufferedIOBase):
         """Keeps what there is room for."""
         given = bytes(data)
         kept = given[: self._room]
-        if kept and not (self._entries and self._entries[-1][0] == self.index):
+        index = self.current()
+        if kept and not (self._entries and self._entries[-1][0] == index):
             if len(self._entries) < MAX_OUTPUT_ITEMS:
-                self._entries.append((self.index, bytearray()))
+                self._entries.append((index, bytearray()))
             else:
                 kept = b""
         if kept:

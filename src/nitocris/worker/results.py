@@ -12,7 +12,7 @@ import heapq
 import inspect
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from traceback import format_exception, walk_tb
 from types import TracebackType
@@ -57,22 +57,12 @@ class _Part:
     Attributes:
         outcomes: What each of them gave.
         seconds: How long the function took for all of them.
-        slow: Seconds and places of those that took longest, a heap.
-        least: What an item must exceed to be one of these.
+        slow: Seconds and places of those that took longest.
     """
 
-    outcomes: list[object] = field(default_factory=list)
-    seconds: float = 0.0
-    slow: list[tuple[float, int]] = field(default_factory=list)
-    least: float = -inf
-
-    def note_slow(self, seconds: float) -> None:
-        """Notes that the last item is one of the slowest so far."""
-        heapq.heappush(self.slow, (seconds, len(self.outcomes) - 1))
-        if len(self.slow) > protocol.MAX_SLOWEST:
-            heapq.heappop(self.slow)
-        if len(self.slow) == protocol.MAX_SLOWEST:
-            self.least = self.slow[0][0]
+    outcomes: list[object]
+    seconds: float
+    slow: list[tuple[float, int]]
 
     def pieces(self, size: int) -> Iterator[_Part]:
         """Yields pieces of so many items; the seconds of all are divided evenly."""
@@ -108,31 +98,49 @@ class Answer:
         self._keep_going = keep_going
         self._sent = self._added = chunk.skip
         self._ended = False
-        self._part = _Part()
+        self._outcomes: list[object] = []
+        self._slow: list[tuple[float, int]] = []
+        """A heap."""
         self.size = 0
         """Roughly the bytes that wait to be sent."""
+        self.least = -inf
+        """Seconds that an item must exceed to be one of the slowest that wait to be sent."""
+
+    @property
+    def next(self) -> int:
+        """The index in the chunk's payload of the next item."""
+        return self._added
 
     @property
     def is_over(self) -> bool:
         """Whether nothing can be added: all items are there, or one ended the chunk."""
         return self._ended or self._added == self._chunk.stop
 
-    def add(self, outcome: object, seconds: float) -> None:
-        """Takes what the next item gave, its value or `Raised`, and how long it took."""
-        part = self._part
-        part.outcomes.append(outcome)
-        part.seconds += seconds
-        if seconds > part.least:
-            part.note_slow(seconds)
+    def add(self, outcome: object) -> None:
+        """Takes what the next item gave: its value, or `Raised`."""
+        self._outcomes.append(outcome)
         self._added += 1
         self.size += _size(outcome)
         self._ended = self._ends(outcome)
         if isinstance(outcome, Raised) and not self._ended:
             _let_go_of_locals(outcome)
 
-    def frames(self) -> Iterator[bytes]:
-        """Yields what was added so far, each part being let go of as it leaves."""
-        parts, self._part, self.size = [self._part], _Part(), 0
+    def note_slow(self, seconds: float) -> None:
+        """Notes that the item that was added last is one of the slowest."""
+        heapq.heappush(self._slow, (seconds, len(self._outcomes) - 1))
+        if len(self._slow) > protocol.MAX_SLOWEST:
+            heapq.heappop(self._slow)
+        if len(self._slow) == protocol.MAX_SLOWEST:
+            self.least = self._slow[0][0]
+
+    def frames(self, seconds: float) -> Iterator[bytes]:
+        """Yields what was added so far, each part being let go of as it leaves.
+
+        Args:
+            seconds: How long all that took.
+        """
+        parts = [_Part(self._outcomes, seconds, self._slow)]
+        self._outcomes, self._slow, self.size, self.least = [], [], 0, -inf
         is_checked = False
         while parts:
             part = parts.pop()
