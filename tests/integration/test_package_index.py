@@ -59,12 +59,12 @@ def only_this_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def bench(tmp_path: Path, only_this_index: Path) -> Bench:
-    """A release with NumPy, which needs a library, and joblib."""
+    """A release with NumPy, which needs a library, and parallels."""
     release = Release()
     release.add("libblas", "0.3w", filename="libblas-0.3w.zip", install_dir="dynlib")
     release.add("numpy", "2.0.2", depends=["libblas"], imports=["numpy"])
-    release.add("joblib", "1.4", filename="joblib-1.4-py3-none-any.whl")
-    release.add("learn", "1.6", depends=["numpy", "joblib"])
+    release.add("parallels", "1.4", filename="parallels-1.4-py3-none-any.whl")
+    release.add("learn", "1.6", depends=["numpy", "parallels"])
     lock = release.lock(tmp_path / "runtime")
     folder = tmp_path / "wheels"
     folder.mkdir()
@@ -84,7 +84,7 @@ def test_dependencies_come_from_both(bench: Bench) -> None:
     assert {name: (wheel.version, wheel.source) for name, wheel in wheels.items()} == {
         "libblas": ("0.3w", "Pyodide 0.27.8"),
         "numpy": ("2.0.2", "Pyodide 0.27.8"),
-        "joblib": ("1.4", "Pyodide 0.27.8"),
+        "parallels": ("1.4", "Pyodide 0.27.8"),
         "learn": ("1.6", "Pyodide 0.27.8"),
         "app": ("2.0", "package index"),
         "base": ("1.5", "package index"),
@@ -151,12 +151,12 @@ def test_wheels_for_the_release(bench: Bench) -> None:
 def test_pyodide_is_preferred(bench: Bench) -> None:
     """The release's version is taken as long as nothing asks for another, from its own place."""
     for version in ("1.4", "1.5"):
-        write_wheel(bench.index, "joblib", version)
-    write_wheel(bench.index, "easy", "1.0", requires=["joblib"])
-    write_wheel(bench.index, "strict", "1.0", requires=["joblib>=1.5"])
+        write_wheel(bench.index, "parallels", version)
+    write_wheel(bench.index, "easy", "1.0", requires=["parallels"])
+    write_wheel(bench.index, "strict", "1.0", requires=["parallels>=1.5"])
 
-    assert bench.resolve("easy")["joblib"].source == "Pyodide 0.27.8"
-    assert bench.versions("strict") == {"strict": "1.0", "joblib": "1.5"}
+    assert bench.resolve("easy")["parallels"].source == "Pyodide 0.27.8"
+    assert bench.versions("strict") == {"strict": "1.0", "parallels": "1.5"}
 
 
 def test_folders_are_preferred(bench: Bench) -> None:
@@ -190,10 +190,10 @@ def test_extras(bench: Bench) -> None:
 
 def test_extras_of_the_release(bench: Bench) -> None:
     """The release does not say what extras need; a pure wheel of the index does."""
-    write_wheel(bench.index, "joblib", "1.4", requires=["more; extra == 'all'"], extras=["all"])
+    write_wheel(bench.index, "parallels", "1.4", requires=["more; extra == 'all'"], extras=["all"])
     write_wheel(bench.index, "more", "1.0")
 
-    assert bench.versions("joblib[all]") == {"joblib": "1.4", "more": "1.0"}
+    assert bench.versions("parallels[all]") == {"parallels": "1.4", "more": "1.0"}
     with pytest.raises(PackageError, match="install learn here"):
         bench.offline.resolve("learn[all]")
 
@@ -295,10 +295,10 @@ class TestRefusals:
 
     def test_version(self, bench: Bench) -> None:
         """The versions that exist for browsers are named, those of the release among them."""
-        write_wheel(bench.index, "joblib", "1.5")
+        write_wheel(bench.index, "parallels", "1.5")
 
-        with pytest.raises(PackageError, match=r"'joblib>=9': for browsers there is 1\.4, 1\.5"):
-            bench.resolve("joblib>=9")
+        with pytest.raises(PackageError, match=r"'parallels>=9': for browsers there is 1\.4, 1\.5"):
+            bench.resolve("parallels>=9")
 
     def test_contradiction(self, bench: Bench) -> None:
         """Pip's reasons are passed on."""
@@ -340,7 +340,7 @@ def test_release_out_of_reach(bench: Bench) -> None:
     def unreachable(url: str, _limit: int) -> bytes:
         raise OSError(f"{url} is blocked here")
 
-    write_wheel(bench.index, "joblib", "1.4")
+    write_wheel(bench.index, "parallels", "1.4")
     lock, folders, cache, pip = (
         bench.places.lock,
         bench.places.folders,
@@ -349,10 +349,10 @@ def test_release_out_of_reach(bench: Bench) -> None:
     )
     places = Places(lock, folders, cache, unreachable, pip)
 
-    (wheel,) = resolve(["joblib"], places)
+    (wheel,) = resolve(["parallels"], places)
 
     assert wheel.source == "package index"
-    assert [*bench.offline.resolve("joblib").values()] == [wheel]
+    assert [*bench.offline.resolve("parallels").values()] == [wheel]
     with pytest.raises(PackageError, match="is blocked here"):
         resolve(["numpy"], places)
 

@@ -85,8 +85,9 @@ def test_a_log_file_gets_lines_and_no_bar(tmp_path: Path) -> None:
 
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
 
-    first, *others = done.stderr.splitlines()
+    first, second, *others = done.stderr.splitlines()
     assert first.startswith("Nitocris: to compute, open http://127.0.0.1:")
+    assert second.startswith("Nitocris: for you alone, to watch")
     assert others[0] == "Nitocris: something is amiss"
     assert sorted(others[1:]) == [f"item {index}: computes {index}" for index in range(5)]
     assert done.stdout == ""
