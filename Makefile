@@ -8,6 +8,7 @@
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
+# make pythons   all unit tests under the other Pythons of this machine
 # make simulation   10,000 seeds, 100,000 workers, and the table of docs/scheduler.md
 # make format  formats all sources
 # make clean   removes what the targets above made
@@ -34,7 +35,7 @@ LANES = $(subst -j2,-j3,$(PARALLEL))
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: demo test check page wheel fuzz chaos soak docs screenshots simulation format clean
+.PHONY: demo test check page wheel fuzz chaos soak docs pythons screenshots simulation format clean
 .PHONY: ready check-python check-page environment browsers test-processes test-browsers test-others
 
 demo: ready
@@ -97,6 +98,9 @@ docs: $(ENVIRONMENT)
 
 screenshots: ready browsers
 	$(BIN)/python scripts/screenshots.py
+
+pythons: ready browsers
+	$(BIN)/python scripts/test_other_pythons.py --whole
 
 simulation: $(ENVIRONMENT)
 	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd

@@ -1,5 +1,8 @@
 """Runs unit tests and a browser smoke test under the other Pythons of this machine.
 
+    scripts/test_other_pythons.py           what depends most on the interpreter
+    scripts/test_other_pythons.py --whole   all unit tests
+
 Each gets an environment of its own in `.build/`, kept for the next time.  A Python that is not here
 is no failure; the last line says which ran.
 """
@@ -16,7 +19,18 @@ from pathlib import Path
 from subprocess import PIPE, STDOUT
 
 MINORS = ((3, 11), (3, 12), (3, 13))
+WHOLE = "--whole"
 ROOT = Path(__file__).resolve().parents[1]
+
+CLOSE_TO_PYTHON = [
+    f"tests/unit/{name}.py"
+    for name in (
+        *("codec/test_exceptions", "codec/test_round_trip", "test_bytecode", "test_captures"),
+        *("test_function", "test_own_modules", "test_pickling", "test_raised", "test_seeds"),
+        *("test_sources", "test_worker_core"),
+    )
+]
+"""What handles bytecode, pickles, tracebacks and modules."""
 
 _VERSION = "import platform, sys; print(*sys.version_info[:2], platform.python_version())"
 
@@ -72,7 +86,10 @@ def run_tests(python: str, minor: tuple[int, int]) -> tuple[int, str]:
     stamp = venv / "installed"
     # The cache of the main environment stays as it is: --last-failed means something else there.
     pytest = [str(venv / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    steps = [[*pytest, "tests/unit"], [*pytest, "-m", "smoke", "tests/browser"]]
+    steps = [
+        [*pytest, *(["tests/unit"] if WHOLE in sys.argv else CLOSE_TO_PYTHON)],
+        [*pytest, "-m", "smoke", "tests/browser"],
+    ]
     if not stamp.exists() or stamp.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
         steps.insert(0, ["scripts/make_venv.sh", python, str(venv), "test"])
     output = ""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, Unpack
 
 from . import links, takeover
 from .call import (
@@ -25,7 +25,6 @@ from .call import (
     in_step,
     starred,
 )
-from .check import Check
 from .display import Display, Observed
 from .errors import ClosedError, ConfigurationError
 from .function import share
@@ -44,6 +43,9 @@ from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
 from .terminal import Terminal
 from .worker.shared import Shared
+
+if TYPE_CHECKING:
+    from .check import Check
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -13,20 +13,21 @@ import platform
 import threading
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import events as ev
 from .call import Call
-from .captures import examine
-from .check import Check
 from .environment import runtime
 from .errors import ClosedError, NitocrisError
 from .job import MappedFunction
-from .packages import Places
-from .plan import PlannedPackage, plan
 from .rehearsal import HERE, DryRun, Rehearsal
 from .serving import Serving
 from .supply import Encoded, encode
+
+if TYPE_CHECKING:
+    from .check import Check
+    from .packages import Places
+    from .plan import PlannedPackage
 
 logger = logging.getLogger("nitocris.preflight")
 
@@ -66,6 +67,11 @@ def survey(
     places: Places | None,
 ) -> Check:
     """Returns what is known of a map besides how its first item went; blocks for downloads."""
+    # Here: they take a tenth of a second, which only those shall wait for who look.
+    from .captures import examine
+    from .check import Check
+    from .plan import plan
+
     examination = examine(call.function)
     release = runtime()
     rows: tuple[PlannedPackage, ...] = ()
