@@ -7,15 +7,16 @@ that value.  A block that cannot run alone is preceded by the line `<!-- not run
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.numpy_wheel import BUILDS, numpy_wheel
+from tests.support.warm import WarmPython
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,26 +66,27 @@ def with_checks(source: str) -> str:
     return ast.unparse(ast.fix_missing_locations(Checks().visit(ast.parse(source))))
 
 
+@pytest.fixture(scope="module")
+def python() -> Iterator[WarmPython]:
+    """One for all blocks: to import takes as long as to run most of them."""
+    with WarmPython("import numpy, nitocris.execution") as python:
+        yield python
+
+
 @pytest.mark.parametrize("source", [pytest.param(text, id=name) for name, text in blocks()])
-def test_block(source: str, tmp_path: Path) -> None:
+def test_block(
+    source: str, python: WarmPython, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A reader who copies the block gets what it says."""
     (tmp_path / "block.py").write_text(with_checks(source))
-    environment = dict(os.environ)
     if sys.version_info[:2] in BUILDS:
-        environment["NITOCRIS_WHEELS"] = str(numpy_wheel().parent)
+        monkeypatch.setenv("NITOCRIS_WHEELS", str(numpy_wheel().parent))
     elif "packages=" in source:
         pytest.skip("there is no NumPy in WebAssembly for this Python")
 
-    done = subprocess.run(
-        [sys.executable, "-c", _START],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=environment,
-        check=False,
-    )
+    status, printed = python.run(_START, tmp_path)
 
-    assert done.returncode == 0, done.stderr
+    assert status == 0, printed
 
 
 def pages() -> list[Path]:
