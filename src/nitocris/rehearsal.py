@@ -6,6 +6,7 @@ and from the time and the bytes of one item it can be said whether sharing is wo
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -78,6 +79,7 @@ class Rehearsal:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=elsewhere,
+                env=os.environ | {"TMPDIR": elsewhere},  # so that nothing is left if it is killed
                 start_new_session=True,  # Ctrl-C is for the owner, who then kills this
             ) as process,
         ):
