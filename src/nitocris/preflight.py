@@ -19,6 +19,7 @@ from . import events as ev
 from .call import Call
 from .captures import examine
 from .check import Check
+from .encoded import Encoded, encode
 from .environment import runtime
 from .errors import ClosedError, NitocrisError
 from .job import MappedFunction
@@ -26,7 +27,6 @@ from .packages import Places
 from .plan import PlannedPackage, plan
 from .rehearsal import HERE, DryRun, Rehearsal
 from .serving import Serving
-from .supply import Encoded, encode
 
 logger = logging.getLogger("nitocris.preflight")
 
