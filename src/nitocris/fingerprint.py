@@ -47,6 +47,10 @@ _OF_THE_PROCESS = frozenset(
 """What a class has besides what its author wrote."""
 
 
+_HEAP_TYPE = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: the class was made by a class statement, or may have been."""
+
+
 class UnstableError(TypeError):
     """A value that cannot be recognised in another process."""
 
@@ -203,7 +207,7 @@ class _Walk:
         )
 
     def _class(self, cls: type) -> bytes:
-        if travels_by_name(cls):
+        if not cls.__flags__ & _HEAP_TYPE or travels_by_name(cls):
             return self._name(cls)
         written = {
             name: value

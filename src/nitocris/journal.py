@@ -105,6 +105,7 @@ class Journal:
             self._file = sqlite3.connect(
                 path, timeout=0, isolation_level=None, check_same_thread=False
             )
+            self._file.text_factory = _text
             try:
                 self._open()
             except BaseException:
@@ -239,6 +240,10 @@ class Journal:
             yield
         except sqlite3.Error as error:
             raise _explanation(self.path, error) from error
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")  # it may be damaged
 
 
 def _explanation(path: Path, error: sqlite3.Error) -> Exception:

@@ -74,17 +74,15 @@ class Serving:
         self._packages_ready = False
         self._worker: LocalWorker | None = None
         self._pip = Pip()
-        self.journal: JournalWriter | None = None
         self.packages = options.packages
         self.places = find_places(options.wheels, self._pip)
         self.looked_at: set[bytes] = set()
         self.last_report: Report | None = None
+        self.journal: JournalWriter | None = None
+        if options.journal is not None:
+            self.journal = JournalWriter(options.journal, options.durability, options.display.warn)
         self.loop = LoopThread("nitocris")
         try:
-            if options.journal is not None:
-                self.journal = JournalWriter(
-                    options.journal, options.durability, options.display.warn
-                )
             access = self.loop.run(self._open())
             if options.local_workers:
                 self._worker = LocalWorker(
