@@ -25,6 +25,7 @@ from types import (
     ModuleType,
 )
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import cloudpickle
 
@@ -49,6 +50,9 @@ _OF_THE_PROCESS = frozenset(
 
 _HEAP_TYPE = 1 << 9
 """Py_TPFLAGS_HEAPTYPE: the class was made by a class statement, or may have been."""
+
+
+_shared: WeakKeyDictionary[Shared[Any], bytes] = WeakKeyDictionary()
 
 
 class UnstableError(TypeError):
@@ -164,10 +168,18 @@ class _Walk:
             self.referenced.add(value.__name__)
             return self._row("module", value.__name__)
         if kind is Shared:
-            return self._row("shared", shipment.unpack(memoryview(value.payload), {}))
+            return self._shared(value)
         if kind is pickle.PickleBuffer:
             return b"buffer" + hashlib.sha256(value.raw()).digest()
         return self._reduced(value)
+
+    def _shared(self, value: Shared[Any]) -> bytes:
+        """Goes through what travels, which the owner cannot change any more, once per handle."""
+        if value not in _shared:
+            content = shipment.unpack(memoryview(value.payload), {})
+            _shared[value] = _Walk()._row("shared", content)
+        self.referenced.update(value.modules)
+        return _shared[value]
 
     def _row(self, name: str, *parts: Any) -> bytes:
         found = [self.of(part) for part in parts]

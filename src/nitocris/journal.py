@@ -26,6 +26,10 @@ APPLICATION = 0x4E69746F
 """What SQLite files of this kind have in their headers: "Nito"."""
 FORMAT = 1
 
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What comes of a file that cannot be read or written; the second one when Python cannot read what
+SQLite says of a damaged name."""
+
 _TABLES = (
     "CREATE TABLE functions (id INTEGER PRIMARY KEY, fingerprint BLOB UNIQUE, name TEXT, "
     "first REAL)",
@@ -134,7 +138,7 @@ class Journal:
                 found = self._file.execute(
                     "SELECT function, item, value, checksum FROM results WHERE key = ?", (key,)
                 ).fetchone()
-        except sqlite3.Error:
+        except FAULTS:
             return None
         return found[2] if found and _is_whole((key, *found)) else None
 
@@ -142,7 +146,7 @@ class Journal:
         """Adds a result, which is kept for certain from the next `commit` on.
 
         Raises:
-            sqlite3.Error: It cannot be written.
+            sqlite3.Error, UnicodeDecodeError: It cannot be written: one of `FAULTS`.
         """
         with self._lock:
             if not self._file.in_transaction:
@@ -156,7 +160,7 @@ class Journal:
         """Keeps what was added, also if the machine stops now.
 
         Raises:
-            sqlite3.Error: It cannot be written.
+            sqlite3.Error, UnicodeDecodeError: It cannot be written: one of `FAULTS`.
         """
         with self._lock:
             if self._file.in_transaction:
@@ -164,7 +168,7 @@ class Journal:
 
     def rollback(self) -> None:
         """Forgets what was added since the last `commit`."""
-        with self._lock, suppress(sqlite3.Error):
+        with self._lock, suppress(*FAULTS):
             self._file.execute("ROLLBACK")
 
     def summaries(self) -> list[Summary]:
@@ -204,7 +208,7 @@ class Journal:
 
     def close(self) -> None:
         """Keeps what was added and closes the file; what cannot be kept any more is lost."""
-        with suppress(sqlite3.Error):
+        with suppress(*FAULTS):
             self.commit()
         with self._lock:
             self._file.close()
@@ -238,7 +242,7 @@ class Journal:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except FAULTS as error:
             raise _explanation(self.path, error) from error
 
 
@@ -246,7 +250,7 @@ def _text(data: bytes) -> str:
     return data.decode(errors="replace")  # it may be damaged
 
 
-def _explanation(path: Path, error: sqlite3.Error) -> Exception:
+def _explanation(path: Path, error: Exception) -> Exception:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return JournalError(

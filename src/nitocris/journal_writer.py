@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import logging
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from .journal import Journal, Row
+from .journal import FAULTS, Journal, Row
 
 logger = logging.getLogger("nitocris.journal")
 
@@ -92,7 +91,10 @@ class JournalWriter:
             self._write(rows)
             if self._always or self._seconds_left() == 0:
                 self._commit()
-            then()
+            try:
+                then()
+            except Exception:  # one owner's trouble is not that of the others
+                logger.exception("a result could not be handed on")
 
     def _seconds_left(self) -> float | None:
         return None if self._due is None else max(0.0, self._due - time.monotonic())
@@ -105,7 +107,7 @@ class JournalWriter:
                 self.journal.put(row)
                 if self._due is None:
                     self._due = time.monotonic() + COMMIT_SECONDS
-        except sqlite3.Error as error:
+        except FAULTS as error:
             self._give_up(error)
         except Exception:
             logger.exception("a result could not be noted in the journal")
@@ -116,10 +118,10 @@ class JournalWriter:
             return
         try:
             self.journal.commit()
-        except sqlite3.Error as error:
+        except FAULTS as error:
             self._give_up(error)
 
-    def _give_up(self, error: sqlite3.Error) -> None:
+    def _give_up(self, error: Exception) -> None:
         self._due = None
         self.journal.rollback()
         self.problem = f"{self.journal.path} could not be written: {error}"

@@ -151,7 +151,7 @@ def main() -> None:
     few = options.kills // 5
     shown = [
         run(options.kills - few, options.seed, "always", longest=0.5),
-        run(few, options.seed, "batched", longest=4.0),
+        run(few, options.seed, "batched", longest=3.0),
     ]
     for outcome in shown:
         print(outcome)
