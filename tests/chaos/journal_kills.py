@@ -22,12 +22,13 @@ from typing import Literal
 
 from nitocris import codec
 from nitocris.journal import Journal
-from nitocris.journal_writer import COMMIT_SECONDS
 from tests.support.fake_coordinator import FakeExecution
 
 ITEMS = {"always": 500, "batched": 2000}
 """Of a map: some kills for each, and two seconds at least where a commit takes one."""
-SLACK_SECONDS = 1.0
+PROMISED_SECONDS = 1.0
+"""After so long a result is kept."""
+SLACK_SECONDS = 1.5
 """For a busy machine, beside the time that the writer may take."""
 
 Durability = Literal["batched", "always"]
@@ -89,7 +90,7 @@ def _judge(
     durability: Durability,
 ) -> None:
     outcome.wrong += [f"{x} gave {value}" for x, value in kept.items() if value != x * x]
-    allowed = 0.0 if durability == "always" else COMMIT_SECONDS + SLACK_SECONDS
+    allowed = 0.0 if durability == "always" else PROMISED_SECONDS + SLACK_SECONDS
     outcome.wrong += [
         f"{x} was lost, {killed - when if killed else 0:.2f} s after it was handed over"
         for x, _, when in handed
@@ -151,7 +152,7 @@ def main() -> None:
     few = options.kills // 5
     shown = [
         run(options.kills - few, options.seed, "always", longest=0.5),
-        run(few, options.seed, "batched", longest=3.0),
+        run(few, options.seed, "batched", longest=3.5),
     ]
     for outcome in shown:
         print(outcome)
