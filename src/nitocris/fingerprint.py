@@ -24,7 +24,7 @@ from types import (
     MemberDescriptorType,
     ModuleType,
 )
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import cloudpickle
@@ -171,6 +171,8 @@ class _Walk:
             return self._shared(value)
         if kind is pickle.PickleBuffer:
             return b"buffer" + hashlib.sha256(value.raw()).digest()
+        if kind is TypeVar:
+            return self._row("typevar", value.__name__, value.__bound__, value.__constraints__)
         return self._reduced(value)
 
     def _shared(self, value: Shared[Any]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from nitocris import DistributedExecution, JournalError
+from nitocris import DistributedExecution, JournalError, codec
 from nitocris.cli import main
+from nitocris.journal import Journal
 from tests.chaos.fleet import Fleet
 from tests.support.owner_script import ITEMS, Owner
 
@@ -81,3 +83,39 @@ def test_the_command_and_the_report(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "dropped 10 items of 1 functions" in capsys.readouterr().out
     assert main(["journal", "export", str(tmp_path / "none")]) == 1
     assert "there is no journal" in capsys.readouterr().err
+
+
+FULL = """
+import resource
+from nitocris import DistributedExecution
+
+def large(x):
+    return bytes([x]) * 5_000
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+with DistributedExecution(
+    host="127.0.0.1", local_workers=1, journal="run.nitocris", durability="always"
+) as d:
+    assert d.map(large, range(200), chunk_size=5) == [large(x) for x in range(200)]
+    assert "could not be written" in d.report().journal_problem, d.report()
+    assert "could not be written" in str(d.report())
+"""
+
+
+def test_a_file_that_cannot_grow(tmp_path: Path) -> None:
+    """As on a full disk: all results, one warning, a word in the report, and the next run reuses.
+
+    The limit is the operating system's, so SQLite meets a real error.
+    """
+    (tmp_path / "full.py").write_text(FULL)
+    done = subprocess.run(
+        [sys.executable, "full.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("could not be written") == 1
+    journal = Journal(tmp_path / "run.nitocris")
+    rows = list(journal.rows())
+    journal.close()
+    assert 5 <= len(rows) < 200
+    assert all(codec.decode(row.value) == bytes(codec.decode(row.item)) * 5_000 for row, _ in rows)  # type: ignore[call-overload]

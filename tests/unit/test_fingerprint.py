@@ -23,7 +23,7 @@ from nitocris.seeds import seeded
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 SCRIPT = """
-import enum, functools, sys
+import abc, enum, functools, sys, typing
 from dataclasses import dataclass
 import numpy as np
 import mine
@@ -38,6 +38,14 @@ class Point:
 
 class Colour(enum.Enum):
     RED = 1
+
+T = typing.TypeVar("T")
+
+class Base(abc.ABC, typing.Generic[T]):
+    @property
+    def own(self): return {"x", "y"}
+    @classmethod
+    def made(cls, *arguments): return super().__new__(cls)
 
 words = {"one", "two", "three", "four"}
 shared = share({"table": np.arange(5), "words": words})
@@ -54,7 +62,8 @@ class Model:
     def __init__(self): self.weights = np.ones(3)
     def __call__(self, x): return self.weights * x * self.scale
 
-for function in (outer(3), Model(), functools.partial(outer(1), 2), seeded(outer(2), 7), len):
+functions = outer(3), Model(), functools.partial(outer(1), 2), seeded(outer(2), 7), len
+for function in (*functions, Base, Base.made):
     print(fingerprint_of_function(function).hex())
 again = "".join(["o", "ne"])
 for item in ((1, 2.5, "x", None), (words, Point(3)), (np.arange(9.0), Colour.RED),
@@ -83,7 +92,7 @@ def test_two_processes_agree(tmp_path: Path) -> None:
     first = in_another_process(tmp_path, 1)
     moved = SCRIPT.replace("def outer", "\n# moved down\n\ndef outer")
 
-    assert len(set(first)) == 10
+    assert len(set(first)) == 12
     assert in_another_process(tmp_path, 2, moved) == first
 
 
@@ -96,7 +105,7 @@ def test_a_changed_own_module_is_another_function(tmp_path: Path) -> None:
     second = in_another_process(tmp_path, 1)
 
     assert [one == other for one, other in zip(first, second, strict=True)] == [
-        *(False, True, False, False, True),
+        *(False, True, False, False, True, True, True),
         *(True, True, True, True, True),
     ]
 
