@@ -5,6 +5,7 @@
 # make wheel   a wheel with everything, into dist/
 # make fuzz    a million damaged results into the codec
 # make chaos   60 SIGKILLs a minute among 20 native workers, for some minutes
+# make kills   200 SIGKILLs of an owner that keeps a journal
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
@@ -35,7 +36,7 @@ LANES = $(subst -j2,-j3,$(PARALLEL))
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: demo test check page wheel fuzz chaos soak docs pythons screenshots simulation format clean
+.PHONY: demo test check page wheel fuzz chaos kills soak docs pythons screenshots simulation format clean
 .PHONY: ready check-python check-page environment browsers test-processes test-browsers test-others
 
 demo: ready
@@ -89,6 +90,9 @@ fuzz: $(ENVIRONMENT)
 
 chaos: $(ENVIRONMENT)
 	$(BIN)/python -m tests.chaos.kills --seconds 60 --seeds 5
+
+kills: $(ENVIRONMENT)
+	$(BIN)/python -m tests.chaos.journal_kills --kills 200
 
 soak: ready browsers
 	NITOCRIS_SOAK_ITEMS=5000000 $(BIN)/python -m pytest -q -s tests/browser/test_soak.py

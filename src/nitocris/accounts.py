@@ -71,6 +71,11 @@ class Accounts:
         """Notes items that a map has for certain."""
         self._standing.supplied(number, items)
 
+    def reused(self, number: int, items: int) -> None:
+        """Notes items whose results are in the journal."""
+        self._standing.reused(number, items)
+        self.history.reused(number, items)
+
     def ended(self, number: int) -> None:
         """Notes that a map has no more items than it was supplied with."""
         self._standing.ended(number)

@@ -134,7 +134,7 @@ class _Walk:
             except ValueError:  # not filled yet
                 continue
         space = function.__globals__
-        for name in sorted(_globals_of(function.__code__) & space.keys()):
+        for name in sorted(globals_of(function.__code__) & space.keys()):
             self._note(name, "global", space[name])
         arguments = function.__code__.co_varnames[: function.__code__.co_argcount]
         defaults = function.__defaults__ or ()
@@ -180,11 +180,12 @@ def _capture(name: str, kind: str, value: Any) -> Capture:
     return Capture(name, kind, size, remarks_on(name, value, size))
 
 
-def _globals_of(code: CodeType) -> set[str]:
+def globals_of(code: CodeType) -> set[str]:
+    """Returns the names of globals that code uses, also in functions inside it."""
     names = {each.argval for each in dis.get_instructions(code) if each.opname.endswith("_GLOBAL")}
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            names |= _globals_of(constant)
+            names |= globals_of(constant)
     return names
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "check": Command("check", "look at a script's first map before anybody else computes it"),
     "demo": Command("demo", "a first map with a link, to try it with a phone"),
     "doctor": Command("doctor", "look for what stands between others and your link"),
+    "journal": Command("journal", "show, export or compact a file in which results are kept"),
     "worker": Command("worker", "compute for somebody on this machine, natively"),
 }
 

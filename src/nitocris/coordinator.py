@@ -194,6 +194,13 @@ class Coordinator:
             self._accounts.supplied(number, count)
             self._handle(ev.ChunkArrived(number, start, count, items))
 
+    def reuse(self, number: int, count: int) -> None:
+        """Notes items of a running map that need not be supplied: their results are known."""
+        if number in self._maps:
+            self._accounts.reused(number, count)
+            self._bulletin.stir()
+            self._handle(ev.ItemsReused(number, count))
+
     def end_input(self, number: int) -> None:
         """Answers a demand: there are no more items."""
         self._accounts.ended(number)

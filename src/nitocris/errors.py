@@ -5,6 +5,7 @@
     ├── ClosedError (RuntimeError)          the execution was closed
     ├── PortInUseError (OSError)            somebody else listens on the wanted port
     ├── PackageError                        a package for the workers cannot be had
+    ├── JournalError                        a journal that is in use, damaged or of another kind
     ├── NotSendableError (TypeError)        the function or an item cannot be pickled
     ├── EncodeError (TypeError)             a result that the codec cannot carry
     ├── ItemTimeoutError (TimeoutError)     an item that ran longer than it may
@@ -43,6 +44,10 @@ class PortInUseError(NitocrisError, OSError):
 
 class PackageError(NitocrisError):
     """A package that the workers need cannot be had."""
+
+
+class JournalError(NitocrisError):
+    """A journal is in use, damaged, or nothing that this version reads; the message says which."""
 
 
 class NotSendableError(NitocrisError, TypeError):

@@ -68,6 +68,14 @@ class ChunkArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemsReused:
+    """So many items will not arrive: their results are known."""
+
+    map: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class InputEnded:
     """The owner's other answer to `Demand`: there are no more items."""
 
@@ -163,6 +171,7 @@ Event: TypeAlias = (
     | WorkerLeft
     | MapStarted
     | ChunkArrived
+    | ItemsReused
     | InputEnded
     | MapCancelled
     | ItemCancelled

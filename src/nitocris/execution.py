@@ -29,6 +29,7 @@ from .display import Display, Observed
 from .errors import ClosedError, ConfigurationError
 from .function import share
 from .futures import RemoteFuture
+from .journal_writer import Durability
 from .lifetime import Lifetime
 from .mapping import run_map
 from .notebook import Notebook, is_notebook
@@ -96,12 +97,17 @@ class DistributedExecution(Executor):
         results: `"safe"`: results come back as plain data, never as pickles. `"pickle"`: results
             may be anything, and whoever has the worker link can run code on this machine; there
             is no link for volunteers then.
+        journal: A file in which results are kept, so that after a crash, a kill or a reboot the
+            same script computes only what is missing.
+        durability: How soon they are kept: within a second ("batched"), or each one before you
+            get it ("always").
         title: What volunteers see; by default the name of the script.
         description: What the work is for, in some sentences of plain text for volunteers.
 
     Raises:
         ConfigurationError: An option cannot work.
         PortInUseError: A requested port is taken.
+        JournalError: When the server starts: the journal is in use, or damaged.
     """
 
     def __init__(
@@ -123,6 +129,8 @@ class DistributedExecution(Executor):
         progress: bool | Callable[[Stats], object] = True,
         check: bool | None = None,
         results: Literal["safe", "pickle"] = "safe",
+        journal: str | os.PathLike[str] | None = None,
+        durability: Durability = "batched",
         title: str | None = None,
         description: str | None = None,
     ) -> None:
@@ -132,6 +140,14 @@ class DistributedExecution(Executor):
             raise ConfigurationError(f"wheels must be a list of folders, such as [{wheels!r}]")
         if results not in ("safe", "pickle"):
             raise ConfigurationError(f"results={results!r} is not known; use 'safe' or 'pickle'")
+        if durability not in ("batched", "always"):
+            raise ConfigurationError(
+                f"durability={durability!r} is not known; use 'batched' or 'always'"
+            )
+        if journal is not None and results == "pickle":
+            raise ConfigurationError(
+                "a journal keeps plain data only: leave results='pickle' away, or the journal"
+            )
         self._limits = Limits(
             timeout_in_seconds=timeout_in_seconds,
             chunk_size=chunk_size,
@@ -158,6 +174,8 @@ class DistributedExecution(Executor):
             local_workers=check_count("local_workers", local_workers, low=0),
             pickled_results=results == "pickle",
             display=self._display,
+            journal=None if journal is None else Path(journal),
+            durability=durability,
         )
         self._classes: tuple[type, ...] = ()
         self._lifetime = Lifetime(partial(_serve, weakref.ref(self)), self._display)

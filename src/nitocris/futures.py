@@ -25,11 +25,12 @@ from .call import Call
 from .coordinator import ToOwner
 from .deliveries import explained
 from .display import Display
+from .encoded import Encoded, encode
 from .errors import ClosedError
 from .function import Shipment, encode_arguments, modules_used_by
 from .running import Running
 from .serving import Serving
-from .supply import Encoded, cancel_map, encode, start_map
+from .supply import cancel_map, start_map
 from .watch import Watch
 from .worker.keywords import WithKeywords
 

@@ -23,6 +23,7 @@ class _Record:
     ended: float | None = None
     items: int = 0
     failed: int = 0
+    reused: int = 0
 
 
 class History:
@@ -67,6 +68,12 @@ class History:
         record.items += items
         record.failed += failed
 
+    def reused(self, number: int, items: int) -> None:
+        """Notes items whose results are in the journal."""
+        record = self._running[number]
+        record.items += items
+        record.reused += items
+
     def over(self, number: int, now: float) -> None:
         """Notes the end of a map."""
         if record := self._running.pop(number, None):
@@ -108,6 +115,7 @@ class History:
                 for each in shares
             ),
             provenance=provenance,
+            reused=record.reused,
         )
 
     def _without_workers(self, now: float) -> float:

@@ -18,10 +18,12 @@ from .call import Call
 from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
 from .display import Tracked, Tracker
+from .encoded import encode
 from .job import MappedFunction
 from .preflight import Preflight
+from .record import open_record
 from .serving import Serving
-from .supply import Input, cancel_map, encode, start_map
+from .supply import Input, cancel_map, start_map
 from .watch import Watch, next_note
 
 
@@ -41,7 +43,9 @@ def run_map(serving: Serving, call: Call) -> list[Any]:
     """
     inbox: queue.SimpleQueue[ToOwner] = queue.SimpleQueue()
     encoded = encode(call)
-    number = start_map(serving, call, encoded, inbox.put)
+    record = open_record(serving.journal, call, encoded, inbox.put)
+    receive = inbox.put if record is None else record.receive
+    number = start_map(serving, call, encoded, receive)
 
     def fail(failed: ev.Failed) -> None:
         inbox.put(ev.Fail(number, 0, failed))
@@ -53,7 +57,8 @@ def run_map(serving: Serving, call: Call) -> list[Any]:
             call.display.track(tracked) as tracker,
             closing(Preflight(serving, call, encoded, fail)) as preflight,
         ):
-            items = Input(serving, number, call, encoded.shipment.modules, preflight.begin)
+            modules = encoded.shipment.modules
+            items = Input(serving, number, call, modules, preflight.begin, record)
             watch = Watch(call.display.warn, serving, call, tracker.look)
             return _results(call, items, inbox, watch, tracker, preflight)
     finally:

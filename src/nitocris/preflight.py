@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import events as ev
 from .call import Call
+from .encoded import Encoded, encode
 from .environment import runtime
 from .errors import ClosedError, NitocrisError
 from .job import MappedFunction
 from .rehearsal import HERE, DryRun, Rehearsal
 from .serving import Serving
-from .supply import Encoded, encode
 
 if TYPE_CHECKING:
     from .check import Check

@@ -16,9 +16,9 @@ from typing import Any
 
 from . import protocol
 from .answers import decode_result
+from .encoded import Encoded
 from .errors import ClosedError, DecodeError, WorkerLostError
 from .function import Shipment, encode_arguments
-from .supply import Encoded
 from .worker.rehearsal import Errand, Outcome
 
 LAST_WORDS = 500

@@ -100,6 +100,9 @@ class Report:
         slowest: At most five items that took longest, the slowest first.
         workers: What each worker did, the most items first.
         provenance: What the results came from.
+        reused: Items whose results were in the journal; they are among `items`.
+        journal_problem: Why results are not kept in the journal any more; empty if they are, or if
+            there is none.
     """
 
     function: str
@@ -115,6 +118,8 @@ class Report:
     slowest: tuple[SlowItem, ...]
     workers: tuple[WorkerShare, ...]
     provenance: Provenance
+    reused: int = 0
+    journal_problem: str = ""
 
     def __str__(self) -> str:
         return "\n".join(
@@ -148,6 +153,10 @@ class Report:
             ("tail", _seconds(self.tail)),
             ("retries", f"{self.retries:,}"),
         ]
+        if self.reused:
+            rows.append(("from the journal", f"{self.reused:,} items"))
+        if self.journal_problem:
+            rows.append(("journal", self.journal_problem))
         if self.slowest:
             slow = ", ".join(f"{each.index} ({_seconds(each.seconds)})" for each in self.slowest)
             rows.append(("slowest items", slow))

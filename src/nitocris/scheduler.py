@@ -50,6 +50,10 @@ class Scheduler:
                 self._start(event)
             case ev.ChunkArrived():
                 self._arrive(event)
+            case ev.ItemsReused():
+                current = self._books.maps.get(event.map)
+                if current is not None and current.total is not None:
+                    current.total -= event.count
             case ev.InputEnded():
                 if current := self._books.maps.get(event.map):
                     current.ended = True

@@ -20,6 +20,7 @@ from .coordinator import Coordinator
 from .display import Display
 from .errors import PortInUseError
 from .job import Job
+from .journal_writer import Durability, JournalWriter
 from .local_worker import LocalWorker, local_url
 from .matching import match_modules
 from .pip_resolver import Pip
@@ -46,6 +47,8 @@ class Options:
     local_workers: int
     pickled_results: bool
     display: Display
+    journal: Path | None = None
+    durability: Durability = "batched"
 
 
 class Serving:
@@ -58,6 +61,7 @@ class Serving:
         worker_url: The link for native workers.
         dashboard_url: The link for the owner alone.
         packages: What the owner named for the workers.
+        journal: What writes the journal, if the owner wants one.
         places: Where packages are looked for; None if browsers cannot take part.
         looked_at: The hashes of functions that a preflight has looked at.
         last_report: That of the latest map, once everything has ended.
@@ -74,6 +78,9 @@ class Serving:
         self.places = find_places(options.wheels, self._pip)
         self.looked_at: set[bytes] = set()
         self.last_report: Report | None = None
+        self.journal: JournalWriter | None = None
+        if options.journal is not None:
+            self.journal = JournalWriter(options.journal, options.durability, options.display.warn)
         self.loop = LoopThread("nitocris")
         try:
             access = self.loop.run(self._open())
@@ -109,7 +116,7 @@ class Serving:
 
     def stop(self) -> None:
         """Ends everything; may be called again, and from any thread."""
-        if self.loop.is_current:
+        if self.loop.is_current or (self.journal and self.journal.is_current):
             # The garbage collector found a forgotten execution just here; we cannot join ourselves.
             threading.Thread(target=self.stop, name="nitocris-stop").start()
             return
@@ -125,13 +132,16 @@ class Serving:
                 self.loop.run(self._close())
         finally:
             self.loop.stop()
+            if self.journal:
+                self.journal.close()
 
     async def _report(self) -> Report | None:
         history = self.coordinator.history
         if history.function is None:
             return None
         came = provenance(history.function, history.seed, self._provision.known)
-        return history.report(came, asyncio.get_running_loop().time())
+        report = history.report(came, asyncio.get_running_loop().time())
+        return replace(report, journal_problem=self.journal.problem if self.journal else "")
 
     async def _stats(self) -> Stats:
         return self.coordinator.stats()

@@ -65,6 +65,12 @@ class Standing:
         if self._throughput:
             self._throughput.add(items, now)
 
+    def reused(self, number: int, items: int) -> None:
+        """Notes items that were done before the map began."""
+        self.supplied(number, items)
+        self._counts[number].done += items
+        self.done += items
+
     def over(self, number: int) -> None:
         """Notes that a map does not run any more."""
         self._counts.pop(number, None)

@@ -18,11 +18,13 @@ from . import events as ev
 from .call import Call
 from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
+from .encoded import encode
 from .errors import ClosedError
 from .preflight import Preflight
+from .record import Record, open_record
 from .running import Running
 from .serving import Serving
-from .supply import Input, cancel_map, encode, start_map
+from .supply import Input, cancel_map, start_map
 from .watch import Watch
 
 THREAD_NAME = "nitocris-input"
@@ -57,6 +59,7 @@ class Stream:
         """After so many items the reading thread is told, not after each."""
         self._opened: tuple[Serving, int] | None = None
         self._preflight: Preflight | None = None
+        self._record: Record | None = None
         self._carried: frozenset[str] = frozenset()
         self._broken: BaseException | None = None
         """What the owner's iterables raised; comes after the results of the items before it."""
@@ -87,7 +90,9 @@ class Stream:
     def _open(self, serving: Serving) -> None:
         encoded = encode(self._call)
         self._carried = encoded.shipment.modules
-        number = start_map(serving, self._call, encoded, self._receive)
+        self._record = record = open_record(serving.journal, self._call, encoded, self._receive)
+        receive = self._receive if record is None else record.receive
+        number = start_map(serving, self._call, encoded, receive)
         self._opened = serving, number
         self._preflight = Preflight(
             serving,
@@ -180,7 +185,7 @@ class Stream:
             assert self._opened is not None
             assert self._preflight is not None
             begin = self._preflight.begin
-            self._read(Input(*self._opened, self._call, self._carried, begin))
+            self._read(Input(*self._opened, self._call, self._carried, begin, self._record))
         except BaseException as error:
             self._tell(error)
 

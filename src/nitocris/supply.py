@@ -10,45 +10,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from . import codec
+from . import events as ev
 from .call import Call
 from .coordinator import ToOwner
+from .encoded import Encoded
 from .errors import ClosedError, NotSendableError
-from .function import Shipment, encode_function, encode_items, modules_used_by
+from .function import Shipment, encode_items, modules_used_by
 from .job import MappedFunction
+from .record import Record, Taken, take_all
 from .serving import Serving
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A function as workers get it, and what its results may be made of (None: pickles)."""
-
-    shipment: Shipment
-    registry: codec.Registry | None
-
-
-def encode(call: Call) -> Encoded:
-    """Encodes the function of a call.
-
-    Args:
-        call: What the owner wants.
-
-    Raises:
-        NotSendableError: It refers to something that cannot be pickled.
-    """
-    classes, registry = call.classes, None
-    if classes is not None:
-        found = codec.classes_reachable_from(call.function)
-        classes = tuple(dict.fromkeys((*classes, *found)))
-        registry = codec.Registry(classes)
-    shipment = encode_function(call.callee, classes, call.rules)
-    for warning in shipment.warnings:
-        call.display.warn(f"{warning}.")
-    return Encoded(shipment, registry)
 
 
 def start_map(
@@ -105,6 +77,10 @@ def cancel_map(serving: Serving, number: int) -> None:
         serving.loop.call(serving.coordinator.cancel_map, number)
 
 
+MAX_REUSED = 1000
+"""Results that are read from a journal at once."""
+
+
 class Input:
     """Takes items from the owner's iterables as they are demanded, encodes and supplies them.
 
@@ -113,7 +89,8 @@ class Input:
         number: The map's.
         call: What the owner wants.
         carried: The own modules that travel with the function.
-        begin: Called with the arguments of the first item.
+        begin: Called with the arguments of the first item that is supplied.
+        record: Knows which items need not be supplied, and gets their results delivered.
     """
 
     def __init__(
@@ -123,12 +100,14 @@ class Input:
         call: Call,
         carried: frozenset[str],
         begin: Callable[[tuple[Any, ...]], None] = lambda _: None,
+        record: Record | None = None,
     ) -> None:
         self._serving = serving
         self._number = number
         self._call = call
         self._carried = carried
-        self._begin = begin
+        self._begin: Callable[[tuple[Any, ...]], None] | None = begin
+        self._record = record
         self._items = call.items
         self._taken = 0
         self._wanted = 0
@@ -152,23 +131,30 @@ class Input:
         count = self._room(handed_over)
         if count == 0:
             return
-        items: list[tuple[Any, ...]] = []
-        broken: Exception | None = None
+        taken = self._take(count, handed_over)
+        self._reuse(self._taken, taken.known)
+        items, broken, start = taken.missing, taken.broken, self._taken
         try:
-            items.extend(islice(self._items, count))  # what came before an error stays
-        except Exception as error:
-            broken = error
-        try:
-            shipment = encode_items(items, self._taken, self._carried)
+            shipment = encode_items(items, start, self._carried)
         except NotSendableError as error:
             broken = error
-            items = items[: (error.index or 0) - self._taken]
-            shipment = encode_items(items, self._taken, self._carried)
-        if items or broken is None:
+            items = items[: (error.index or 0) - start]
+            shipment = encode_items(items, start, self._carried)
+        if items:
             self._supply(items, shipment)
         if broken is not None:
             self._items = iter(())
             raise broken
+        self._reuse(self._taken, taken.following)
+        if taken.over and not items:
+            self._end()
+
+    def _take(self, count: int, handed_over: int) -> Taken:
+        if self._record is None:
+            return take_all(self._items, count)
+        size = self._call.buffersize
+        most = MAX_REUSED if size is None else size - (self._taken - handed_over)
+        return self._record.take(self._items, self._taken, count, max(count, most))
 
     def _room(self, handed_over: int) -> int:
         """Returns how many items to take now: a whole chunk, or none yet."""
@@ -181,18 +167,31 @@ class Input:
         count = min(count, size)
         return count if size - (self._taken - handed_over) >= count else 0
 
+    def _reuse(self, start: int, values: list[object]) -> None:
+        if not values:
+            return
+        assert self._record is not None
+        self._taken += len(values)
+        serving = self._serving
+        serving.loop.call(serving.coordinator.reuse, self._number, len(values))
+        self._record.deliver(ev.Deliver(self._number, start, values))
+
     def _supply(self, items: list[tuple[Any, ...]], shipment: Shipment) -> None:
         serving, start = self._serving, self._taken
         self._wanted = 0
         self._taken += len(items)
-        if not items:
-            serving.loop.call(serving.coordinator.end_input, self._number)
-            return
-        if start == 0:
+        if self._begin is not None:
             self._begin(items[0])
+            self._begin = None
         if self._examine:
             self._examine = False
             serving.add_modules(
                 modules_used_by(self._call.function, items), self._call.display.warn
             )
         serving.loop.call(serving.coordinator.supply, self._number, start, len(items), shipment)
+
+    def _end(self) -> None:
+        self._wanted = 0
+        if self._record is not None:
+            self._record.end(self._taken)
+        self._serving.loop.call(self._serving.coordinator.end_input, self._number)

@@ -18,6 +18,7 @@ from nitocris.coordinator import ToOwner
 from nitocris.errors import ClosedError
 from nitocris.function import Shipment
 from nitocris.job import MappedFunction
+from nitocris.journal_writer import JournalWriter
 from nitocris.serving import Serving
 from nitocris.stats import Stats
 
@@ -63,6 +64,7 @@ class FakeCoordinator:
         maps: Those open, by number.
         started: How many maps there were.
         supplied: How many items there were.
+        reused: How many items did not need it.
         sizes: How many items each chunk had.
         cancelled: Items that were given up, as (map, index).
         mapped: What volunteers would see of the functions of all maps.
@@ -77,6 +79,7 @@ class FakeCoordinator:
         self.maps: dict[int, Map] = {}
         self.started = 0
         self.supplied = 0
+        self.reused = 0
         self.sizes: list[int] = []
         self.cancelled: list[tuple[int, int]] = []
         self.mapped: list[MappedFunction] = []
@@ -114,6 +117,10 @@ class FakeCoordinator:
             self.supplied += count
             self.sizes.append(count)
             self._go_on(number)
+
+    def reuse(self, number: int, count: int) -> None:
+        assert number in self.maps
+        self.reused += count
 
     def end_input(self, number: int) -> None:
         if current := self.maps.get(number):
@@ -190,8 +197,9 @@ class FakeServing:
     url = worker_url = dashboard_url = "http://fake.test/worker#token"
     last_report = None
 
-    def __init__(self) -> None:
+    def __init__(self, journal: JournalWriter | None) -> None:
         self.loop = LoopThread("nitocris")
+        self.journal = journal
         self.coordinator = FakeCoordinator()
         self.modules: set[str] = set()
         self.stopped = threading.Event()
@@ -231,6 +239,8 @@ class FakeServing:
         if self.loop.alive:
             self.loop.run(close())
             self.loop.stop()
+        if self.journal:
+            self.journal.close()
         self.stopped.set()
 
 
@@ -239,7 +249,8 @@ class FakeExecution(DistributedExecution):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(progress=False, **options)
-        serving = FakeServing()
+        path, told = self._options.journal, self._display.warn
+        serving = FakeServing(JournalWriter(path, self._options.durability, told) if path else None)
         self.serving = serving
         self.coordinator = serving.coordinator
         self._lifetime._serve = lambda: cast(Serving, serving)

@@ -400,3 +400,18 @@ class TestTakingOver:
 
         assert bench.of(ev.Lend, early) == []
         assert [lend.worker for lend in bench.of(ev.Lend, late)] == [2]
+
+
+def test_items_that_need_not_be_computed_do_not_make_chunks_larger() -> None:
+    """What remains is shared evenly, and 9,900 of 10,000 items do not remain."""
+
+    def largest(reused: int) -> int:
+        bench = Bench()
+        for worker in range(1, 5):
+            bench.join(worker)
+        bench.start(1, 10_000)
+        bench.tell(ev.ItemsReused(1, reused))
+        work(bench, 0.001, until=0.5)
+        return max(int(demand.count) for demand in bench.of(ev.Demand))
+
+    assert largest(reused=9_900) <= 25 < largest(reused=0)

@@ -19,6 +19,7 @@ def test_the_public_names() -> None:
         "DistributedExecution",
         "EncodeError",
         "ItemTimeoutError",
+        "JournalError",
         "NitocrisError",
         "NotSendableError",
         "PackageError",

@@ -110,3 +110,17 @@ def test_sizes_of_chunks_are_a_number_or_a_range(sizes: tuple[int, int]) -> None
 
     assert ("of 3\n" in text) == (sizes == (3, 3))
     assert ("of 1 to 9" in text) == (sizes == (1, 9))
+
+
+def test_what_the_journal_gave_and_what_became_of_it() -> None:
+    """Items of earlier runs are done as well."""
+    history = History(0.0)
+    history.started(1, MappedFunction("simulate", None), "cd" * 32, Ledger(), 0.0)
+    history.reused(1, 1200)
+    history.delivered(1, 3, 0)
+    found = replace(history.report(CAME, 5.0), journal_problem="run.nitocris is full")
+
+    assert (found.items, found.reused) == (1203, 1200)
+    assert "from the journal     1,200 items" in str(found)
+    assert "journal              run.nitocris is full" in str(found)
+    assert "journal" not in str(report())

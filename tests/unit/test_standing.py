@@ -112,3 +112,13 @@ def test_what_is_sent_has_three_figures() -> None:
     standing.delivered(1, 7, 0, 3.0)
 
     assert standing.progress(1, 3.0) == Progress(1, 7, 2.33, 1000, 426.0)
+
+
+def test_items_of_earlier_runs_are_done_but_no_sign_of_speed() -> None:
+    """Else a map that goes on would seem to be over in a moment."""
+    standing = Standing()
+    standing.started(1, 1000, 0.0)
+    standing.reused(1, 900)
+    standing.delivered(1, 10, 0, 10.0)
+
+    assert standing.progress(1, 10.0) == Progress(1, 910, 1.0, 1000, 90.0)
