@@ -18,9 +18,10 @@ import segno
 from aiohttp import web
 
 from .coordinator import Coordinator
-from .guards import bearer, same_token
+from .guards import bearer, same_token, too_many_tokens
 from .links import Access
 from .stats import Stats, WorkerStats
+from .wrong_tokens import WrongTokens
 
 logger = logging.getLogger("nitocris.server")
 
@@ -41,9 +42,17 @@ class Dashboard:
         coordinator: Knows what goes on.
         access: The tokens.
         link: Returns the link for volunteers, an empty text where none are admitted.
+        wrong_tokens: Counts them.
     """
 
-    def __init__(self, coordinator: Coordinator, access: Access, link: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        access: Access,
+        link: Callable[[], str],
+        wrong_tokens: WrongTokens,
+    ) -> None:
+        self._wrong_tokens = wrong_tokens
         self._coordinator = coordinator
         self._access = access
         self._link = link
@@ -98,6 +107,8 @@ class Dashboard:
                 headers=_PRIVATE,
             )
         if not is_owner:
+            if given and not self._wrong_tokens.note(request.remote):
+                raise too_many_tokens()
             raise web.HTTPUnauthorized(
                 text="The owner's token is missing or wrong: use the one of d.dashboard_url.\n",
                 headers=_PRIVATE | {"WWW-Authenticate": "Bearer"},

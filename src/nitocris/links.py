@@ -105,9 +105,10 @@ def reachable_address(host: str) -> str:
             return "127.0.0.1"
 
 
-def base_url(host: str, port: int) -> str:
-    """Returns `http://HOST:PORT`, with brackets around an IPv6 address."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def base_url(host: str, port: int, *, secure: bool = False) -> str:
+    """Returns `http://HOST:PORT`, or `https`, with brackets around an IPv6 address."""
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def check_public_url(url: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from . import links
+from .addresses import Proxies
 from .background import LoopThread
 from .coordinator import Coordinator
 from .display import Display
@@ -27,6 +29,7 @@ from .provenance import provenance
 from .provision import Provision, find_places, prepare
 from .report import Report
 from .server import Server
+from .server_limits import ServerLimits
 from .stats import Stats
 
 
@@ -46,6 +49,10 @@ class Options:
     local_workers: int
     pickled_results: bool
     display: Display
+    limits: ServerLimits
+    proxies: Proxies
+    tls: ssl.SSLContext | None
+    fingerprint: bytes | None
 
 
 class Serving:
@@ -79,7 +86,10 @@ class Serving:
             access = self.loop.run(self._open())
             if options.local_workers:
                 self._worker = LocalWorker(
-                    local_url(options.host, access), options.local_workers, options.display.warn
+                    local_url(options.host, access, secure=options.tls is not None),
+                    options.local_workers,
+                    options.display.warn,
+                    options.fingerprint,
                 )
         except BaseException:
             self.stop()
@@ -138,7 +148,9 @@ class Serving:
 
     async def _open(self) -> links.Access:
         display = self._options.display
-        self.coordinator = Coordinator(display.warn, display.show, self._options.title)
+        self.coordinator = Coordinator(
+            display.warn, display.show, self._options.title, self._options.limits
+        )
         places = self.places
         self._provision = Provision(
             self._options.packages,
@@ -173,6 +185,9 @@ class Serving:
             volunteers=not options.pickled_results,
             max_devices=options.max_devices,
             link=lambda: self.url,
+            limits=options.limits,
+            proxies=options.proxies,
+            tls=options.tls,
         )
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
@@ -185,7 +200,7 @@ class Serving:
     def _name_links(self, access: links.Access) -> None:
         options = self._options
         base = options.public_url or links.base_url(
-            links.reachable_address(options.host), access.port
+            links.reachable_address(options.host), access.port, secure=options.tls is not None
         )
         self.url = "" if options.pickled_results else f"{base}/#{access.volunteer}"
         self.worker_url = f"{base}/worker#{access.worker}"

@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ..errors import NitocrisError
-from ..local_worker import EXIT_DISMISSED, URL_VARIABLE
+from ..local_worker import CERTIFICATE_VARIABLE, EXIT_DISMISSED, URL_VARIABLE
 from ..worker.native import DismissedError, NativeWorker
 
 DESCRIPTION = (
@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
         print("nitocris worker: the owner's worker link is missing", file=sys.stderr)
         return 2
     try:
-        work = NativeWorker(url, options.processes).run()
+        fingerprint = bytes.fromhex(os.environ.get(CERTIFICATE_VARIABLE, ""))
+        work = NativeWorker(url, options.processes, fingerprint).run()
         asyncio.run(_until_parent_ends(work) if options.with_parent else work)
     except NitocrisError as error:
         print(f"nitocris worker: {error}", file=sys.stderr)
