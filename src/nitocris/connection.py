@@ -34,6 +34,9 @@ class Connection:
         count: Is told how many bytes each frame has that leaves.
         abort: Ends the connection without a goodbye.
         limits: How much of it there may be.
+
+    Attributes:
+        abort: As given.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class Connection:
     ) -> None:
         self._socket = socket
         self._count = count
-        self._abort = abort
+        self.abort = abort
         self._most_unread = limits.send_buffer_bytes
         self._unread = 0
         self._pace = Pace(limits.messages_per_second)
@@ -63,7 +66,7 @@ class Connection:
         size = len(payload) + FRAME_BYTES
         if self._unread and self._unread + size > self._most_unread:
             logger.info("a device reads too slowly and was disconnected")
-            self._abort()
+            self.abort()
             return
         self._unread += size
 

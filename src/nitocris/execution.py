@@ -405,6 +405,17 @@ class DistributedExecution(Executor):
         """
         self._classes = (*self._classes, *classes)
 
+    def revoke(self) -> None:
+        """Makes new links for volunteers and native workers, and shows them.
+
+        The old ones are refused from now on, and the devices that came by them are sent away; what
+        they had is computed by others.  Local workers and the dashboard's link stay.
+
+        Raises:
+            ClosedError: The execution is closed.
+        """
+        self._lifetime.revoke()
+
     def wait_for_workers(self, workers: int, timeout: float | None = None) -> None:
         """Waits until devices have joined that compute `workers` chunks at once, all together.
 

@@ -16,7 +16,7 @@ import secrets
 import socket
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,12 +38,21 @@ class Access:
     volunteer: str = field(repr=False)
     worker: str = field(repr=False)
     owner: str = field(repr=False)
+    local: str = field(repr=False, compare=False, default_factory=lambda: _new_token())
+    """Of the workers that this process starts itself; never in a link that people see."""
+
+    def revoked(self) -> Access:
+        """Returns it with other tokens for volunteers and workers."""
+        return replace(self, volunteer=_new_token(), worker=_new_token())
 
 
 def new_access(port: int = 0) -> Access:
     """Returns fresh tokens."""
-    volunteer, worker, owner = (secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3))
-    return Access(port, volunteer, worker, owner)
+    return Access(port, _new_token(), _new_token(), _new_token())
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def recall(owner: str) -> Access | None:
@@ -72,7 +81,9 @@ def remember(owner: str, access: Access) -> None:
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(access), file)
+            kept = asdict(access)
+            del kept["local"]
+            json.dump(kept, file)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -33,7 +33,7 @@ WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  # compared with, not listened o
 def local_url(host: str, access: Access, *, secure: bool = False) -> str:
     """Returns the worker link for this machine itself, whatever address the server listens on."""
     reachable = "127.0.0.1" if host in WILDCARDS else host
-    return f"{base_url(reachable, access.port, secure=secure)}/worker#{access.worker}"
+    return f"{base_url(reachable, access.port, secure=secure)}/worker#{access.local}"
 
 
 class LocalWorker:

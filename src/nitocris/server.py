@@ -22,9 +22,9 @@ from aiohttp import WSCloseCode, web
 
 from . import protocol
 from .addresses import Proxies
-from .admission import no_place, read_hello, refusal
+from .admission import REVOKED, no_place, read_hello, refusal, revoked
 from .bundle import worker_bundle
-from .connection import Connection
+from .connection import DRAIN_SECONDS, Connection
 from .coordinator import Coordinator
 from .dashboard import Dashboard
 from .door import Door
@@ -115,7 +115,9 @@ class Server:
         self._bundle_sha256 = hashlib.sha256(self._bundle).hexdigest()
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, str] = {}
+        """With the token of those that were admitted."""
+        self._former: list[str] = []
 
     async def start(self, host: str, port: int, further_port: int | None = None) -> int:
         """Opens the ports and returns the first one, chosen by the system where `port` is 0.
@@ -147,6 +149,20 @@ class Server:
         await asyncio.gather(*(connection.drain() for connection in list(self._connections)))
         if self._runner:
             await self._runner.cleanup()
+
+    def replace_links(self, access: Access) -> None:
+        """Accepts other tokens from now on, and sends those away who came with the ones of before.
+
+        They have a second to hear why.
+        """
+        former, self._access = self._access, access
+        self._dashboard.access = access
+        self._former += [former.volunteer, former.worker]
+        loop = asyncio.get_running_loop()
+        for connection, token in self._connections.items():
+            if token in (former.volunteer, former.worker):
+                self._refuse(connection, REVOKED)
+                loop.call_later(DRAIN_SECONDS, connection.abort)
 
     async def _listen(self, host: str, port: int) -> asyncio.Server:
         assert self._runner is not None
@@ -268,7 +284,8 @@ class Server:
 
     def _require_token(self, request: web.Request) -> None:
         given = bearer(request)
-        tokens = (self._access.worker, *([self._access.volunteer] if self._volunteers else []))
+        access = self._access
+        tokens = (access.worker, access.local, *([access.volunteer] if self._volunteers else []))
         matches = [same_token(given, token) for token in tokens]  # all of them, to take equal time
         if not any(matches):
             if given and not self._wrong_tokens.note(request.remote):
@@ -303,11 +320,12 @@ class Server:
             return socket  # it has left meanwhile
         self._door.expect_hello(transport)
         connection = Connection(socket, self._coordinator.count_sent, transport.abort, self._limits)
-        self._connections.add(connection)
+        self._connections[connection] = ""
         try:
             hello = await self._admit(connection, request.remote, transport.abort)
             self._door.heard(transport)
             if hello:
+                self._connections[connection] = hello.token
                 await self._converse(connection, hello, request.remote)
         except ProtocolError as error:
             logger.warning("a device broke the protocol: %s", error)
@@ -316,7 +334,7 @@ class Server:
             connection.close(protocol.CLOSE_GOING_AWAY, "the packages cannot be had")
         finally:
             await connection.drain()
-            self._connections.discard(connection)
+            del self._connections[connection]
         return socket
 
     async def _converse(
@@ -358,6 +376,8 @@ class Server:
                 refused = hello
             else:
                 refused = refusal(hello, self._access, volunteers=self._volunteers)
+                if refused and revoked(hello, self._former):
+                    refused = REVOKED
                 if refused is None:
                     return hello
                 if refused.code == "token" and not self._wrong_tokens.note(address):

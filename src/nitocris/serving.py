@@ -117,6 +117,10 @@ class Serving:
         """Has browsers get the packages that bring these modules, as they are installed here."""
         self.loop.call(self._provision.add_modules, modules, warn)
 
+    def replace_links(self) -> None:
+        """Makes new links for volunteers and workers; who came by the old ones is sent away."""
+        self.loop.run(self._replace_links())
+
     def stop(self) -> None:
         """Ends everything; may be called again, and from any thread."""
         if self.loop.is_current:
@@ -142,6 +146,11 @@ class Serving:
             return None
         came = provenance(history.function, history.seed, self._provision.known)
         return history.report(came, asyncio.get_running_loop().time())
+
+    async def _replace_links(self) -> None:
+        self._access = self._access.revoked()
+        self._server.replace_links(self._access)
+        self._publish()
 
     async def _stats(self) -> Stats:
         return self.coordinator.stats()
@@ -191,14 +200,15 @@ class Serving:
         )
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
-        listening = replace(access, port=port)
-        self._name_links(listening)
-        if owner is not None:
-            links.remember(owner, listening)
-        return listening
+        self._access: links.Access = replace(access, port=port)
+        self._owner = owner
+        self._publish()
+        return self._access
 
-    def _name_links(self, access: links.Access) -> None:
-        options = self._options
+    def _publish(self) -> None:
+        access, options = self._access, self._options
+        if self._owner is not None:
+            links.remember(self._owner, access)
         base = options.public_url or links.base_url(
             links.reachable_address(options.host), access.port, secure=options.tls is not None
         )
