@@ -148,9 +148,9 @@ class Serving:
         return history.report(came, asyncio.get_running_loop().time())
 
     async def _replace_links(self) -> None:
-        self._access = self._access.revoked()
-        self._server.replace_links(self._access)
-        self._publish()
+        access = self._access.revoked()
+        self._server.replace_links(access)
+        self._publish(access)
 
     async def _stats(self) -> Stats:
         return self.coordinator.stats()
@@ -200,13 +200,14 @@ class Serving:
         )
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
-        self._access: links.Access = replace(access, port=port)
         self._owner = owner
-        self._publish()
-        return self._access
+        listening = replace(access, port=port)
+        self._publish(listening)
+        return listening
 
-    def _publish(self) -> None:
-        access, options = self._access, self._options
+    def _publish(self, access: links.Access) -> None:
+        self._access = access
+        options = self._options
         if self._owner is not None:
             links.remember(self._owner, access)
         base = options.public_url or links.base_url(
