@@ -143,13 +143,14 @@ def parse_worker_url(url: str) -> tuple[str, str]:
         ConfigurationError: It is not such a link, or it was cut off.
     """
     parts = urlsplit(url)
+    shown = url.partition("#")[0]  # what follows is the token
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(
-            f"{url!r} is no link; it should look like http://192.168.1.20:41234/worker#TOKEN"
+            f"{shown!r} is no link; it should look like http://192.168.1.20:41234/worker#TOKEN"
         )
     if len(parts.fragment) != _TOKEN_LENGTH:
         raise ConfigurationError(
-            f"the link {url!r} is incomplete: after # it needs a token of {_TOKEN_LENGTH} "
+            f"the link {shown!r} is incomplete: after # it needs a token of {_TOKEN_LENGTH} "
             "characters. In a shell, put the link into quotes."
         )
     return f"{parts.scheme}://{parts.netloc}", parts.fragment

@@ -614,6 +614,9 @@ def test_another_link_s_worker_is_refused_in_words() -> None:
         ([], "link is missing"),
         (["http://127.0.0.1:1/worker#" + "x" * 22, "--processes", "0"], "between 1 and 1024"),
         (["http://127.0.0.1:1/worker#" + "x" * 22, "--processes", "x"], "--processes"),
+        (["http://127.0.0.1:1/worker#" + "x" * 22, "--max-memory", "5"], "at least 256M"),
+        (["http://127.0.0.1:1/worker#" + "x" * 22, "--max-memory", "255M"], "at least 256M"),
+        (["http://127.0.0.1:1/worker#" + "x" * 22, "--max-memory", "1.5G"], "at least 256M"),
     ],
 )
 def test_a_wrong_command_line_is_explained(arguments: list[str], says: str) -> None:
