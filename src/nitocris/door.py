@@ -10,11 +10,15 @@ a connection and is silent, or sends a byte a second, or never reads, is met her
 from __future__ import annotations
 
 import asyncio
-import resource
+import math
+import sys
 from collections import Counter
 
 from .addresses import Proxies, neighbourhood
 from .server_limits import ServerLimits
+
+if sys.platform != "win32":
+    import resource
 
 SPARE_FILES = 64
 """Open files that are left to the rest of the process."""
@@ -40,13 +44,7 @@ class Door:
         self._visitors: dict[asyncio.BaseTransport, _Visitor] = {}
         self._addresses: Counter[str] = Counter()
         self._waiting: dict[_Visitor, None] = {}
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        is_limited = files != resource.RLIM_INFINITY
-        self._connections = (
-            min(limits.connections, max(1, files - SPARE_FILES))
-            if is_limited
-            else limits.connections
-        )
+        self._connections = min(limits.connections, _spare_files())
 
     def visitor(self, inner: asyncio.Protocol) -> asyncio.Protocol:
         """Returns the protocol of a new connection, in front of the server's own."""
@@ -230,6 +228,14 @@ class _Visitor(asyncio.Protocol):
             self.end()
         else:
             self._watch()
+
+
+def _spare_files() -> float:
+    """Returns for how many connections the system has room."""
+    if sys.platform == "win32":
+        return math.inf
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return math.inf if files == resource.RLIM_INFINITY else max(1, files - SPARE_FILES)
 
 
 def _peer(transport: asyncio.Transport) -> str | None:

@@ -70,7 +70,7 @@ async def not_reading(target: Target, count: int) -> AsyncIterator[None]:
     """Devices that ask again and again whether somebody is there, and read no answer."""
 
     async def ask(writer: asyncio.StreamWriter) -> None:
-        ping = _masked(protocol.encode(protocol.Ping()))
+        ping = masked(protocol.encode(protocol.Ping()))
         with contextlib.suppress(ConnectionError):
             while not writer.is_closing():
                 writer.write(ping * 10)
@@ -83,16 +83,8 @@ async def not_reading(target: Target, count: int) -> AsyncIterator[None]:
             for _ in range(count):
                 reader, writer = await target.connect()
                 stack.callback(writer.transport.abort)
-                writer.write(
-                    f"GET /socket HTTP/1.1\r\nHost: {target.authority}\r\nUpgrade: websocket\r\n"
-                    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-                    # Asked for, and not to be agreed to.
-                    "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n".encode()
-                )
-                answer = await reader.readuntil(b"\r\n\r\n")
-                assert b"Extensions" not in answer, answer
-                writer.write(_masked(target.hello()))
+                await upgrade(reader, writer, target.authority)
+                writer.write(masked(target.hello()))
                 writer.transport.pause_reading()  # type: ignore[attr-defined]
                 tasks.append(group.create_task(ask(writer)))
             yield
@@ -144,13 +136,28 @@ def damaged_frames(rng: random.Random) -> Iterator[bytes]:
         yield frame
 
 
+async def upgrade(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, authority: str
+) -> None:
+    """Opens a WebSocket, and asks for compression, which is not agreed to."""
+    writer.write(
+        f"GET /socket HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n".encode()
+    )
+    answer = await reader.readuntil(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 101"), answer
+    assert b"Extensions" not in answer, answer
+
+
 async def _until_pong(socket: aiohttp.ClientWebSocketResponse) -> None:
     while (message := await socket.receive(timeout=30)).type is aiohttp.WSMsgType.BINARY:
         if protocol.decode_from_coordinator(message.data)[0] == protocol.Pong():
             return
 
 
-def _masked(frame: bytes) -> bytes:
+def masked(frame: bytes) -> bytes:
     """Returns a client's WebSocket message, masked with zeros."""
     assert len(frame) < 2**16
     size = bytes([0x80 | len(frame)]) if len(frame) < 126 else b"\xfe" + len(frame).to_bytes(2)

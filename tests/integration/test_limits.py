@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -20,7 +21,10 @@ from nitocris.environment import Environment, runtimes
 from nitocris.job import Job
 from nitocris.links import Access, new_access
 from nitocris.server import Server
+from tests.attacks.floods import masked, upgrade
 
+RSV1 = 0x40
+"""The bit of a WebSocket frame that says that it is compressed."""
 REQUEST = b"GET /worker HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
 
 
@@ -86,11 +90,13 @@ async def serve() -> AsyncIterator[Open]:
         port = await server.start("127.0.0.1", 0)
         async with aiohttp.ClientSession() as http:
             bench = Bench(access, coordinator, server, port, http)
-            yield bench
-        for writer in bench.writers:
-            writer.transport.abort()
-        coordinator.close()
-        await server.stop()
+            try:
+                yield bench
+            finally:
+                for writer in bench.writers:
+                    writer.transport.abort()
+                coordinator.close()
+                await server.stop()
 
     yield open_
 
@@ -274,3 +280,16 @@ async def test_compression_is_never_agreed_to(serve: Open) -> None:
         bench.http.ws_connect(f"{bench.base}/socket", compress=15) as socket,
     ):
         assert socket.compress == 0
+
+
+async def test_a_compressed_message_ends_the_connection(serve: Open) -> None:
+    """It is not looked into: ten kilobytes of it may be ten megabytes."""
+    async with serve() as bench:
+        bomb = zlib.compress(bytes(10_000_000), wbits=-15)
+        reader, writer = await bench.connect()
+        await upgrade(reader, writer, f"127.0.0.1:{bench.port}")
+        frame = masked(bomb)
+        writer.write(bytes([frame[0] | RSV1]) + frame[1:])
+        answer = await reader.read()
+
+    assert answer[:4] == b"\x88" + bytes([len(answer) - 2]) + b"\x03\xea"

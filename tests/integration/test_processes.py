@@ -252,8 +252,8 @@ def test_a_child_that_died_idle_is_told_from_one_that_died_of_its_frame() -> Non
 
 
 def eat(megabytes: int) -> int:
-    eaten = [bytearray(2**20) for _ in range(megabytes)]
-    return len(eaten)
+    eaten = [bytes(2**7) for _ in range(megabytes * 2**13)]
+    return len(eaten) >> 13
 
 
 def test_an_item_that_needs_too_much_memory_fails_in_words() -> None:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import repeat
-from traceback import clear_frames
 from typing import Any, TypeAlias
 
 from .. import codec, protocol, shipment
@@ -213,7 +212,6 @@ class WorkerCore:
     def _explained(self, error: BaseException) -> BaseException:
         if not isinstance(error, MemoryError) or self._no_memory is None:
             return sources.explained(error)
-        clear_frames(error.__traceback__)  # else there may be none left to answer with
         said = f"{self._no_memory} ({error})" if str(error) else self._no_memory
         return MemoryError(said).with_traceback(error.__traceback__)
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import resource
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -116,8 +116,10 @@ def _main(connection: Connection, runs: Runs, folder: str, max_memory: int | Non
 
 def _limit_memory(most: int | None) -> str | None:
     """Limits this process, and returns what to say when that is not enough."""
-    if most is None:
+    if most is None or sys.platform == "win32":
         return None
+    import resource
+
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     return (
         f"the item needs more memory than the {most / 2**20:.0f} MiB that this worker's "
