@@ -17,9 +17,6 @@ from collections import Counter
 from .addresses import Proxies, neighbourhood
 from .server_limits import ServerLimits
 
-if sys.platform != "win32":
-    import resource
-
 SPARE_FILES = 64
 """Open files that are left to the rest of the process."""
 _SLACK_BYTES = 1024
@@ -234,6 +231,8 @@ def _spare_files() -> float:
     """Returns for how many connections the system has room."""
     if sys.platform == "win32":
         return math.inf
+    import resource
+
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return math.inf if files == resource.RLIM_INFINITY else max(1, files - SPARE_FILES)
 
