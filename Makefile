@@ -6,6 +6,7 @@
 # make fuzz    a million damaged results into the codec
 # make chaos   60 SIGKILLs a minute among 20 native workers, for some minutes
 # make kills   200 SIGKILLs of an owner that keeps a journal
+# make attacks 200,000 fuzzed frames and minutes of floods, while an honest map runs
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
@@ -36,7 +37,7 @@ LANES = $(subst -j2,-j3,$(PARALLEL))
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: demo test check page wheel fuzz chaos kills soak docs pythons screenshots simulation format clean
+.PHONY: demo test check page wheel fuzz chaos kills attacks soak docs pythons screenshots simulation format clean
 .PHONY: ready check-python check-page environment browsers test-processes test-browsers test-others
 
 demo: ready
@@ -70,7 +71,7 @@ check-page: $(MODULES)
 
 # All of them wait for processes and browsers as much as they compute, so three share two cores.
 test-processes: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/integration tests/chaos
+	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/integration tests/attacks tests/chaos
 
 test-browsers: $(ENVIRONMENT)
 	$(BIN)/python -m pytest tests/browser --ignore $(OTHER_BROWSERS)
@@ -93,6 +94,10 @@ chaos: $(ENVIRONMENT)
 
 kills: $(ENVIRONMENT)
 	$(BIN)/python -m tests.chaos.journal_kills --kills 200
+
+attacks: $(ENVIRONMENT)
+	NITOCRIS_FUZZED_FRAMES=200000 NITOCRIS_ATTACK_SECONDS=40 \
+		$(BIN)/python -m pytest -p no:cacheprovider --timeout 600 tests/attacks
 
 soak: ready browsers
 	NITOCRIS_SOAK_ITEMS=5000000 $(BIN)/python -m pytest -q -s tests/browser/test_soak.py

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from .execution import DistributedExecution
     from .report import Report
+    from .server_limits import ServerLimits
     from .stats import Stats
     from .worker.shared import Shared
 
@@ -46,6 +47,7 @@ __all__ = [
     "RemoteError",
     "RemoteTraceback",
     "Report",
+    "ServerLimits",
     "Shared",
     "Stats",
     "WorkerLostError",
@@ -64,7 +66,8 @@ def __getattr__(name: str) -> object:
         from .worker.shared import Shared
 
         return Shared
-    from . import errors, report, stats
+    from . import errors, report, server_limits, stats
 
-    module = {"Report": report, "Stats": stats}.get(name, errors)
+    modules = {"Report": report, "ServerLimits": server_limits, "Stats": stats}
+    module = modules.get(name, errors)
     return getattr(module, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from . import protocol
 from .environment import python_version
 from .errors import ProtocolError
@@ -38,6 +40,21 @@ def no_place(hello: protocol.Hello, devices: int, most: int) -> protocol.Refused
     )
 
 
+def revoked(hello: protocol.Hello, former: Collection[str]) -> bool:
+    """Returns whether a device has a link that the owner has replaced.
+
+    Args:
+        hello: What it said.
+        former: The tokens of before.
+    """
+    return any(same_token(hello.token, token) for token in former)
+
+
+REVOKED = protocol.Refused(
+    "revoked", "The owner has replaced this link by another one. Ask for the new one."
+)
+
+
 def refusal(
     hello: protocol.Hello, access: Access, *, volunteers: bool = True
 ) -> protocol.Refused | None:
@@ -49,7 +66,8 @@ def refusal(
         volunteers: Whether holders of the volunteers' link are admitted at all.
     """
     is_volunteer = same_token(hello.token, access.volunteer)
-    is_worker = same_token(hello.token, access.worker)
+    is_worker, is_local = [same_token(hello.token, each) for each in (access.worker, access.local)]
+    is_worker = is_worker or is_local
     if not (is_worker or (is_volunteer and volunteers)):
         return protocol.Refused("token", "This link is not valid (any more). Ask for a new one.")
     if hello.protocol != protocol.PROTOCOL_VERSION:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
 from . import protocol
 from .errors import ProtocolError
+from .pace import Pace
+from .server_limits import ServerLimits
+
+logger = logging.getLogger("nitocris.server")
 
 _ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 """What aiohttp gives in a frame's place when the device, or this side, has closed the socket, and
 when the device fell silent."""
+FRAME_BYTES = 256
+"""What a frame's header, and its place in the queue, are counted as."""
+_DEFAULTS = ServerLimits()
 DRAIN_SECONDS = 1.0
 """How long a device may take to read what was queued before it was sent away."""
 
@@ -24,21 +32,49 @@ class Connection:
     Args:
         socket: The WebSocket.
         count: Is told how many bytes each frame has that leaves.
+        abort: Ends the connection without a goodbye.
+        limits: How much of it there may be.
+
+    Attributes:
+        abort: As given.
     """
 
     def __init__(
-        self, socket: web.WebSocketResponse, count: Callable[[int], None] = lambda _: None
+        self,
+        socket: web.WebSocketResponse,
+        count: Callable[[int], None] = lambda _: None,
+        abort: Callable[[], None] = lambda: None,
+        limits: ServerLimits = _DEFAULTS,
     ) -> None:
         self._socket = socket
         self._count = count
+        self.abort = abort
+        self._most_unread = limits.send_buffer_bytes
+        self._unread = 0
+        self._pace = Pace(limits.messages_per_second)
         self._queue: asyncio.Queue[Callable[[], bytes] | None] = asyncio.Queue()
+        self._leaving = 0
         self._posted: bytes | None = None
         self._close = (protocol.CLOSE_GOING_AWAY, "")
         self._writer = asyncio.create_task(self._write())
 
     def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
-        """Queues a frame; it is put together only when it leaves."""
-        self._queue.put_nowait(lambda: protocol.encode(message, payload))
+        """Queues a frame; it is put together only when it leaves.
+
+        A device for which too much waits is not served any more.
+        """
+        size = len(payload) + FRAME_BYTES
+        if self._unread and self._unread + size > self._most_unread:
+            logger.info("a device reads too slowly and was disconnected")
+            self.abort()
+            return
+        self._unread += size
+
+        def make() -> bytes:
+            self._leaving = size
+            return protocol.encode(message, payload)
+
+        self._queue.put_nowait(make)
 
     def post(self, frame: bytes) -> None:
         """Queues a frame in the place of the last one posted, if that has not left yet.
@@ -66,13 +102,18 @@ class Connection:
             return None
         return _frame(message)
 
-    async def frames(self) -> AsyncIterator[bytes]:
-        """Yields frames until the device leaves.
+    async def frames(self, *, hurried: bool = False) -> AsyncIterator[bytes]:
+        """Yields frames until the device leaves, and lets others have their turn between them.
+
+        Args:
+            hurried: Whether to yield them as fast as they come.
 
         Raises:
             ProtocolError: It sent something else than binary messages.
         """
+        time = asyncio.get_running_loop().time
         while (frame := _frame(await self._socket.receive())) is not None:
+            await asyncio.sleep(0 if hurried else self._pace.take(time()))
             yield frame
 
     async def drain(self) -> None:
@@ -89,9 +130,11 @@ class Connection:
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             while make := await self._queue.get():
+                self._leaving = 0
                 frame = make()
                 self._count(len(frame))
                 await self._socket.send_bytes(frame)
+                self._unread -= self._leaving
                 del frame  # the next one may be long in coming
             code, reason = self._close
             await self._socket.close(code=code, message=reason.encode()[:120])

@@ -30,6 +30,7 @@ from .history import History
 from .job import MappedFunction
 from .roster import Device, Roster, Worker
 from .scheduler import Scheduler
+from .server_limits import ServerLimits
 from .stats import Stats
 
 logger = logging.getLogger("nitocris.coordinator")
@@ -62,6 +63,7 @@ class Coordinator:
         tell: Takes sentences that the owner should read.
         show: Takes lines that items have printed.
         title: What volunteers see.
+        limits: How large messages may be, and how many are decoded at once.
     """
 
     def __init__(
@@ -69,7 +71,10 @@ class Coordinator:
         tell: Callable[[str], None] = lambda _: None,
         show: Callable[[str], None] = lambda _: None,
         title: str = "",
+        limits: ServerLimits | None = None,
     ) -> None:
+        self._limits = limits or ServerLimits()
+        self._decoders = asyncio.Semaphore(self._limits.decodes_at_once)
         self._echo = Echo(show)
         self._tell = tell
         self._loop = asyncio.get_running_loop()
@@ -320,6 +325,8 @@ class Coordinator:
         message, payload = protocol.decode_from_worker(frame)
         self._workers[number].heard = self._loop.time()
         self._accounts.bytes_received += len(frame)
+        if not isinstance(message, protocol.Result):
+            self._check_control(len(payload))
         match message:
             case protocol.Result():
                 await self._receive_result(number, message, payload)
@@ -349,17 +356,21 @@ class Coordinator:
     ) -> None:
         map_number = self._scheduler.map_of(message.lease, number)
         if map_number is None:
-            if len(payload) > protocol.MAX_CONTROL_BYTES:
-                raise ProtocolError(f"{len(payload)} bytes for a lease that is not out")
+            self._check_control(len(payload))
             return
+        if len(payload) > self._limits.result_bytes:
+            raise ProtocolError(
+                f"a result of {len(payload)} bytes; {self._limits.result_bytes} are allowed"
+            )
         registry = self._maps[map_number].registry
         try:
             if len(payload) < LARGE_RESULT_BYTES:
                 values, failures = decode_result(payload, message, registry)
             else:
-                values, failures = await asyncio.to_thread(
-                    decode_result, payload, message, registry
-                )
+                async with self._decoders:
+                    values, failures = await asyncio.to_thread(
+                        decode_result, payload, message, registry
+                    )
         except DecodeError as error:
             self._handle(ev.ResultRejected(number, message.lease, str(error)))
             return
@@ -375,6 +386,11 @@ class Coordinator:
                 message.slowest,
             )
         )
+
+    def _check_control(self, size: int) -> None:
+        most = self._limits.control_bytes
+        if size > most:
+            raise ProtocolError(f"{size} bytes for no lease that is out; {most} are allowed")
 
     def _receive_output(self, number: int, message: protocol.Output, payload: memoryview) -> None:
         about = self._scheduler.items_of(message.lease, number)

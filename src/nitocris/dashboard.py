@@ -18,9 +18,10 @@ import segno
 from aiohttp import web
 
 from .coordinator import Coordinator
-from .guards import bearer, same_token
+from .guards import bearer, same_token, too_many_tokens
 from .links import Access
 from .stats import Stats, WorkerStats
+from .wrong_tokens import WrongTokens
 
 logger = logging.getLogger("nitocris.server")
 
@@ -41,11 +42,22 @@ class Dashboard:
         coordinator: Knows what goes on.
         access: The tokens.
         link: Returns the link for volunteers, an empty text where none are admitted.
+        wrong_tokens: Counts them.
+
+    Attributes:
+        access: The tokens that are valid now.
     """
 
-    def __init__(self, coordinator: Coordinator, access: Access, link: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        access: Access,
+        link: Callable[[], str],
+        wrong_tokens: WrongTokens,
+    ) -> None:
+        self._wrong_tokens = wrong_tokens
         self._coordinator = coordinator
-        self._access = access
+        self.access = access
         self._link = link
 
     def routes(self) -> list[web.RouteDef]:
@@ -87,10 +99,11 @@ class Dashboard:
         return web.Response(body=metrics.exposition(self._coordinator.stats()), headers=headers)
 
     def _require_owner(self, request: web.Request) -> None:
-        given, access = bearer(request), self._access
+        given, access = bearer(request), self.access
         # All of them, to take equal time.
         is_owner, *is_other = [
-            same_token(given, token) for token in (access.owner, access.volunteer, access.worker)
+            same_token(given, token)
+            for token in (access.owner, access.volunteer, access.worker, access.local)
         ]
         if any(is_other):
             raise web.HTTPForbidden(
@@ -98,6 +111,8 @@ class Dashboard:
                 headers=_PRIVATE,
             )
         if not is_owner:
+            if given and not self._wrong_tokens.note(request.remote):
+                raise too_many_tokens()
             raise web.HTTPUnauthorized(
                 text="The owner's token is missing or wrong: use the one of d.dashboard_url.\n",
                 headers=_PRIVATE | {"WWW-Authenticate": "Bearer"},

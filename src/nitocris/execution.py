@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, Unpack
 
 from . import links, takeover
+from .addresses import Proxies
 from .call import (
     DEFAULT_TIMEOUT,
     Call,
@@ -38,11 +39,13 @@ from .preflight import check
 from .provision import find_places
 from .report import Report
 from .server import DEFAULT_MAX_DEVICES
+from .server_limits import ServerLimits
 from .serving import Options, Serving
 from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
 from .terminal import Terminal
+from .tls import fingerprint, server_context
 from .worker.shared import Shared
 
 if TYPE_CHECKING:
@@ -103,6 +106,11 @@ class DistributedExecution(Executor):
             get it ("always").
         title: What volunteers see; by default the name of the script.
         description: What the work is for, in some sentences of plain text for volunteers.
+        certfile: A certificate as a PEM file, so that links begin with `https://`.
+        keyfile: Its private key, if that is not in `certfile`.
+        trusted_proxies: The addresses or networks of proxies before this machine, which say in
+            `Forwarded` or `X-Forwarded-For` from where a request came.
+        limits: How much strangers may take of this machine.
 
     Raises:
         ConfigurationError: An option cannot work.
@@ -133,6 +141,10 @@ class DistributedExecution(Executor):
         durability: Durability = "batched",
         title: str | None = None,
         description: str | None = None,
+        certfile: str | os.PathLike[str] | None = None,
+        keyfile: str | os.PathLike[str] | None = None,
+        trusted_proxies: Sequence[str] = (),
+        limits: ServerLimits | None = None,
     ) -> None:
         if isinstance(packages, str | os.PathLike):
             raise ConfigurationError(f"packages must be a list, such as [{str(packages)!r}]")
@@ -176,6 +188,10 @@ class DistributedExecution(Executor):
             display=self._display,
             journal=None if journal is None else Path(journal),
             durability=durability,
+            limits=limits or ServerLimits(),
+            proxies=Proxies(trusted_proxies),
+            tls=server_context(certfile, keyfile),
+            fingerprint=fingerprint(certfile) if certfile is not None else None,
         )
         self._classes: tuple[type, ...] = ()
         self._lifetime = Lifetime(partial(_serve, weakref.ref(self)), self._display)
@@ -408,6 +424,17 @@ class DistributedExecution(Executor):
         Classes that the mapped function mentions are found without this.
         """
         self._classes = (*self._classes, *classes)
+
+    def revoke(self) -> None:
+        """Makes new links for volunteers and native workers, and shows them.
+
+        The old ones are refused from now on, and the devices that came by them are sent away; what
+        they had is computed by others.  Local workers and the dashboard's link stay.
+
+        Raises:
+            ClosedError: The execution is closed.
+        """
+        self._lifetime.revoke()
 
     def wait_for_workers(self, workers: int, timeout: float | None = None) -> None:
         """Waits until devices have joined that compute `workers` chunks at once, all together.

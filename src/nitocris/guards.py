@@ -16,6 +16,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from .addresses import Proxies
+from .door import Door
+from .server_limits import ServerLimits
+
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -30,10 +34,20 @@ class Guards:
     Args:
         names: The host names, besides the address that a request came in on, that are ours.
         public_url: The origin that a proxy or tunnel shows to the world, if there is one.
+        door: Is told which connections have sent a whole request.
+        proxies: Whose word about addresses counts.
     """
 
-    def __init__(self, names: Collection[str], public_url: str | None) -> None:
+    def __init__(
+        self,
+        names: Collection[str],
+        public_url: str | None,
+        door: Door | None = None,
+        proxies: Proxies | None = None,
+    ) -> None:
         self._names = {"localhost", *(name.lower() for name in names)}
+        self._proxies = proxies or Proxies()
+        self._door = door or Door(ServerLimits(), self._proxies)
         self._public = urlsplit(public_url).netloc.lower() if public_url else None
 
     def middleware(self) -> Middleware:
@@ -41,12 +55,22 @@ class Guards:
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self._door.heard(request.transport)
+            try:
+                return await answer(request, handler)
+            finally:
+                self._door.answered(request.transport)
+
+        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
             if not self._is_ours(request):
                 raise web.HTTPMisdirectedRequest(
                     text="This server does not answer for that host name.\n"
                 )
             if not self._same_origin(request):
                 raise web.HTTPForbidden(text="Requests from other origins are refused.\n")
+            client = self._proxies.client(request.remote, request.headers)
+            if client is not None and client != request.remote:
+                request = request.clone(remote=client)
             return await handler(request)
 
         return guard
@@ -61,7 +85,9 @@ class Guards:
         except ValueError:
             return False
         here = request.transport.get_extra_info("sockname") if request.transport else None
-        if not here or parts.username is not None or parts.path or (port or 80) != here[1]:
+        if not here or parts.username is not None or parts.path:
+            return False
+        if (port or _default_port(request)) != here[1]:
             return False
         return name in self._names or name == here[0]
 
@@ -74,6 +100,10 @@ class Guards:
         return parts.scheme in ("http", "https") and parts.netloc in allowed
 
 
+def _default_port(request: web.Request) -> int:
+    return 443 if request.transport and request.transport.get_extra_info("sslcontext") else 80
+
+
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """Sets the headers that every answer has."""
     for name, value in _HEADERS.items():
@@ -84,6 +114,14 @@ def same_token(given: str, wanted: str) -> bool:
     """Compares in constant time, whatever a stranger has sent."""
     # Header bytes that are no UTF-8 come as lone surrogates, and JSON may hold such.
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
+
+
+def too_many_tokens() -> web.HTTPTooManyRequests:
+    """Returns the answer to one who guesses."""
+    return web.HTTPTooManyRequests(
+        text="Too many wrong tokens came from here; try again in a minute.\n",
+        headers={"Retry-After": "60", "Cache-Control": "no-store"},
+    )
 
 
 def bearer(request: web.Request) -> str:

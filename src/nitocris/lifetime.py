@@ -53,6 +53,16 @@ class Lifetime:
                 self._display.invite(_invitation(self.serving))
             return self.serving
 
+    def revoke(self) -> None:
+        """Replaces the links, and shows the new ones.
+
+        Raises:
+            ClosedError, PortInUseError, ConfigurationError: As of `start`.
+        """
+        serving = self.start()
+        serving.replace_links()
+        self._display.invite(_invitation(serving))
+
     def ready(self) -> Serving:
         """Returns the server as soon as all packages that the owner named are there.
 

@@ -16,7 +16,7 @@ import secrets
 import socket
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,12 +38,21 @@ class Access:
     volunteer: str = field(repr=False)
     worker: str = field(repr=False)
     owner: str = field(repr=False)
+    local: str = field(repr=False, compare=False, default_factory=lambda: _new_token())
+    """Of the workers that this process starts itself; never in a link that people see."""
+
+    def revoked(self) -> Access:
+        """Returns it with other tokens for volunteers and workers."""
+        return replace(self, volunteer=_new_token(), worker=_new_token())
 
 
 def new_access(port: int = 0) -> Access:
     """Returns fresh tokens."""
-    volunteer, worker, owner = (secrets.token_urlsafe(TOKEN_BYTES) for _ in range(3))
-    return Access(port, volunteer, worker, owner)
+    return Access(port, _new_token(), _new_token(), _new_token())
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def recall(owner: str) -> Access | None:
@@ -72,7 +81,9 @@ def remember(owner: str, access: Access) -> None:
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(access), file)
+            kept = asdict(access)
+            del kept["local"]
+            json.dump(kept, file)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -105,9 +116,10 @@ def reachable_address(host: str) -> str:
             return "127.0.0.1"
 
 
-def base_url(host: str, port: int) -> str:
-    """Returns `http://HOST:PORT`, with brackets around an IPv6 address."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def base_url(host: str, port: int, *, secure: bool = False) -> str:
+    """Returns `http://HOST:PORT`, or `https`, with brackets around an IPv6 address."""
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def check_public_url(url: str) -> str:
@@ -131,13 +143,14 @@ def parse_worker_url(url: str) -> tuple[str, str]:
         ConfigurationError: It is not such a link, or it was cut off.
     """
     parts = urlsplit(url)
+    shown = url.partition("#")[0]  # what follows is the token
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(
-            f"{url!r} is no link; it should look like http://192.168.1.20:41234/worker#TOKEN"
+            f"{shown!r} is no link; it should look like http://192.168.1.20:41234/worker#TOKEN"
         )
     if len(parts.fragment) != _TOKEN_LENGTH:
         raise ConfigurationError(
-            f"the link {url!r} is incomplete: after # it needs a token of {_TOKEN_LENGTH} "
+            f"the link {shown!r} is incomplete: after # it needs a token of {_TOKEN_LENGTH} "
             "characters. In a shell, put the link into quotes."
         )
     return f"{parts.scheme}://{parts.netloc}", parts.fragment

@@ -17,6 +17,8 @@ from .links import Access, base_url
 
 URL_VARIABLE = "NITOCRIS_WORKER_URL"
 """How it gets its link: a command line can be read by every user of the machine."""
+CERTIFICATE_VARIABLE = "NITOCRIS_WORKER_CERTIFICATE"
+"""The SHA-256 of the only certificate that it accepts, in hexadecimal digits."""
 EXIT_DISMISSED = 3
 """Its exit code when the owner has sent it away."""
 END_SECONDS = 5.0
@@ -28,10 +30,10 @@ LONGEST_WAIT = 30.0
 WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  # compared with, not listened on
 
 
-def local_url(host: str, access: Access) -> str:
+def local_url(host: str, access: Access, *, secure: bool = False) -> str:
     """Returns the worker link for this machine itself, whatever address the server listens on."""
     reachable = "127.0.0.1" if host in WILDCARDS else host
-    return f"{base_url(reachable, access.port)}/worker#{access.worker}"
+    return f"{base_url(reachable, access.port, secure=secure)}/worker#{access.local}"
 
 
 class LocalWorker:
@@ -41,10 +43,20 @@ class LocalWorker:
         url: The owner's worker link.
         processes: How many chunks it computes at once.
         tell: Called, on a thread of its own, with a sentence for the owner when it died.
+        fingerprint: The SHA-256 of the owner's certificate, whose names and signer do not matter
+            on this machine.
     """
 
-    def __init__(self, url: str, processes: int, tell: Callable[[str], None]) -> None:
-        self._url = url
+    def __init__(
+        self,
+        url: str,
+        processes: int,
+        tell: Callable[[str], None],
+        fingerprint: bytes | None = None,
+    ) -> None:
+        self._environment = {URL_VARIABLE: url}
+        if fingerprint:
+            self._environment[CERTIFICATE_VARIABLE] = fingerprint.hex()
         self._processes = processes
         self._tell = tell
         self._changing = threading.Lock()
@@ -82,7 +94,7 @@ class LocalWorker:
                 *("--processes", str(self._processes)),
             ],
             stdin=subprocess.PIPE,
-            env=os.environ | {URL_VARIABLE: self._url},
+            env=os.environ | self._environment,
             start_new_session=True,  # Ctrl-C is for the owner, who then ends this
         )
 

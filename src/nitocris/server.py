@@ -12,6 +12,8 @@ import gzip
 import hashlib
 import logging
 import re
+import ssl
+import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,21 +21,35 @@ from pathlib import Path
 from aiohttp import WSCloseCode, web
 
 from . import protocol
-from .admission import no_place, read_hello, refusal
+from .addresses import Proxies
+from .admission import REVOKED, no_place, read_hello, refusal, revoked
 from .bundle import worker_bundle
-from .connection import Connection
+from .connection import DRAIN_SECONDS, Connection
 from .coordinator import Coordinator
 from .dashboard import Dashboard
+from .door import Door
 from .environment import PAGE, Environment, runtimes
 from .errors import ConfigurationError, PackageError, PortInUseError, ProtocolError
-from .guards import Guards, add_headers, bearer, machine_names, same_token
+from .guards import (
+    Guards,
+    add_headers,
+    bearer,
+    machine_names,
+    same_token,
+    too_many_tokens,
+)
 from .job import Job
 from .links import Access
+from .server_limits import ServerLimits
+from .wrong_tokens import WrongTokens
 
 logger = logging.getLogger("nitocris.server")
 
 DEFAULT_MAX_DEVICES = 10_000
 """Connections that one process can look after."""
+
+KEEPALIVE_SECONDS = 15.0
+"""How long a connection is kept for another request."""
 
 _FOREVER = "public, max-age=31536000, immutable"
 _PRIVATE_FOREVER = "private, max-age=31536000, immutable"
@@ -62,6 +78,9 @@ class Server:
         volunteers: Whether holders of the volunteers' link are admitted at all.
         max_devices: How many devices may be connected before browsers have to wait.
         link: Returns the link for volunteers, an empty text where none are admitted.
+        limits: How much others may take.
+        proxies: Whose word about addresses counts.
+        tls: What to answer https with.
     """
 
     def __init__(
@@ -75,19 +94,30 @@ class Server:
         volunteers: bool = True,
         max_devices: int = DEFAULT_MAX_DEVICES,
         link: Callable[[], str] = lambda: "",
+        limits: ServerLimits | None = None,
+        proxies: Proxies | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._dashboard = Dashboard(coordinator, access, link)
+        self._limits = limits or ServerLimits()
+        self._proxies = proxies or Proxies()
+        self._tls = tls
+        self._door = Door(self._limits, self._proxies)
+        self._wrong_tokens = WrongTokens(self._limits.wrong_tokens, time.monotonic)
+        self._dashboard = Dashboard(coordinator, access, link, self._wrong_tokens)
         self._max_devices = max_devices
         self._volunteers = volunteers
         self._coordinator = coordinator
         self._access = access
         self._environment = environment
         self._job = job
-        self._guards = Guards(machine_names(), public_url)
+        self._guards = Guards(machine_names(), public_url, self._door, self._proxies)
         self._bundle = worker_bundle()
         self._bundle_sha256 = hashlib.sha256(self._bundle).hexdigest()
         self._runner: web.AppRunner | None = None
-        self._connections: set[Connection] = set()
+        self._listeners: list[asyncio.Server] = []
+        self._connections: dict[Connection, str] = {}
+        """With the token of those that were admitted."""
+        self._former: list[str] = []
 
     async def start(self, host: str, port: int, further_port: int | None = None) -> int:
         """Opens the ports and returns the first one, chosen by the system where `port` is 0.
@@ -99,22 +129,53 @@ class Server:
         app = web.Application(middlewares=[self._guards.middleware()])
         app.on_response_prepare.append(add_headers)
         app.add_routes(self._routes())
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=KEEPALIVE_SECONDS
+        )
         await self._runner.setup()
-        further = [] if further_port in (None, port) else [further_port]
+        further = [] if further_port is None or further_port == port else [further_port]
         for each in [port, *further]:
             try:
-                await web.TCPSite(self._runner, host, each).start()
+                self._listeners.append(await self._listen(host, each))
             except OSError as error:
-                await self._runner.cleanup()
+                await self.stop()
                 raise _explained(error, host, each) from error
-        return int(self._runner.addresses[0][1])
+        return int(self._listeners[0].sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Closes all connections and ports."""
+        for listener in self._listeners:
+            listener.close()
         await asyncio.gather(*(connection.drain() for connection in list(self._connections)))
         if self._runner:
             await self._runner.cleanup()
+
+    def replace_links(self, access: Access) -> None:
+        """Accepts other tokens from now on, and sends those away who came with the ones of before.
+
+        They have a second to hear why.
+        """
+        former, self._access = self._access, access
+        self._dashboard.access = access
+        self._former += [former.volunteer, former.worker]
+        loop = asyncio.get_running_loop()
+        for connection, token in self._connections.items():
+            if token in (former.volunteer, former.worker):
+                self._refuse(connection, REVOKED)
+                loop.call_later(DRAIN_SECONDS, connection.abort)
+
+    async def _listen(self, host: str, port: int) -> asyncio.Server:
+        assert self._runner is not None
+        serve = self._runner.server
+        assert serve is not None
+        return await asyncio.get_running_loop().create_server(
+            lambda: self._door.visitor(serve()),
+            host,
+            port,
+            backlog=128,
+            ssl=self._tls,
+            ssl_handshake_timeout=self._limits.waiting_seconds if self._tls else None,
+        )
 
     def _routes(self) -> list[web.RouteDef]:
         return [
@@ -223,26 +284,49 @@ class Server:
 
     def _require_token(self, request: web.Request) -> None:
         given = bearer(request)
-        tokens = (self._access.worker, *([self._access.volunteer] if self._volunteers else []))
+        access = self._access
+        tokens = (access.worker, access.local, *([access.volunteer] if self._volunteers else []))
         matches = [same_token(given, token) for token in tokens]  # all of them, to take equal time
         if not any(matches):
+            if given and not self._wrong_tokens.note(request.remote):
+                raise too_many_tokens()
             raise web.HTTPUnauthorized(text="The token is missing or wrong.\n")
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        if not peer or not self._proxies.trusts(peer[0]):
+            return await self._serve_socket(request)
+        # The door has seen the proxy's address only.
+        if not self._door.enter(request.remote):
+            raise web.HTTPTooManyRequests(text="There are too many connections from here.\n")
+        try:
+            return await self._serve_socket(request)
+        finally:
+            self._door.leave(request.remote)
+
+    async def _serve_socket(self, request: web.Request) -> web.StreamResponse:
         # No per-message compression: a few bytes may inflate to gigabytes.
         socket = web.WebSocketResponse(
-            max_msg_size=protocol.MAX_RESULT_BYTES + protocol.MAX_HEADER_BYTES,
-            heartbeat=protocol.SILENCE_TIMEOUT,
+            max_msg_size=self._limits.result_bytes + protocol.MAX_HEADER_BYTES,
+            heartbeat=self._limits.silence_seconds,
             compress=False,
         )
         try:
             await socket.prepare(request)
         except ConnectionError:
             return web.Response()  # the device has left before it was in; nobody reads this
-        connection = Connection(socket, self._coordinator.count_sent)
-        self._connections.add(connection)
+        transport = request.transport
+        if transport is None:
+            return socket  # it has left meanwhile
+        self._door.expect_hello(transport)
+        connection = Connection(socket, self._coordinator.count_sent, transport.abort, self._limits)
+        self._connections[connection] = ""
         try:
-            await self._converse(connection, request.remote)
+            hello = await self._admit(connection, request.remote, transport.abort)
+            self._door.heard(transport)
+            if hello:
+                self._connections[connection] = hello.token
+                await self._converse(connection, hello, request.remote)
         except ProtocolError as error:
             logger.warning("a device broke the protocol: %s", error)
             connection.close(WSCloseCode.POLICY_VIOLATION, str(error))
@@ -250,14 +334,13 @@ class Server:
             connection.close(protocol.CLOSE_GOING_AWAY, "the packages cannot be had")
         finally:
             await connection.drain()
-            self._connections.discard(connection)
+            del self._connections[connection]
         return socket
 
-    async def _converse(self, connection: Connection, address: str | None) -> None:
+    async def _converse(
+        self, connection: Connection, hello: protocol.Hello, address: str | None
+    ) -> None:
         """The life of one device."""
-        hello = await self._admit(connection)
-        if hello is None:
-            return
         environment = await self._environment()
         coordinator = self._coordinator
         if refused := no_place(hello, coordinator.devices, self._max_devices):
@@ -270,24 +353,36 @@ class Server:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
             coordinator.inform(number)
             coordinator.announce(number, hello.capacity)
-            async for frame in connection.frames():
+            async for frame in connection.frames(hurried=hello.kind == "native"):
                 await coordinator.receive(number, frame)
         finally:
             coordinator.leave(number)
 
-    async def _admit(self, connection: Connection) -> protocol.Hello | None:
-        frame = await connection.receive(protocol.HELLO_TIMEOUT)
+    async def _admit(
+        self, connection: Connection, address: str | None, abort: Callable[[], None]
+    ) -> protocol.Hello | None:
+        seconds, most = self._limits.waiting_seconds, self._limits.hello_bytes
+        frame = await connection.receive(seconds)
         refused: protocol.Refused | None
         if frame is None:
-            refused = protocol.Refused("late", "No hello came within 5 seconds.")
+            refused = protocol.Refused("late", f"No hello came within {seconds:g} seconds.")
+        elif len(frame) > most:
+            refused = protocol.Refused(
+                "malformed", f"The first message had {len(frame)} bytes; {most} are allowed."
+            )
         else:
             hello = read_hello(frame)
             if isinstance(hello, protocol.Refused):
                 refused = hello
             else:
                 refused = refusal(hello, self._access, volunteers=self._volunteers)
+                if refused and revoked(hello, self._former):
+                    refused = REVOKED
                 if refused is None:
                     return hello
+                if refused.code == "token" and not self._wrong_tokens.note(address):
+                    abort()
+                    return None
         self._refuse(connection, refused)
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from . import links
+from .addresses import Proxies
 from .background import LoopThread
 from .coordinator import Coordinator
 from .display import Display
@@ -28,6 +30,7 @@ from .provenance import provenance
 from .provision import Provision, find_places, prepare
 from .report import Report
 from .server import Server
+from .server_limits import ServerLimits
 from .stats import Stats
 
 
@@ -47,6 +50,10 @@ class Options:
     local_workers: int
     pickled_results: bool
     display: Display
+    limits: ServerLimits
+    proxies: Proxies
+    tls: ssl.SSLContext | None
+    fingerprint: bytes | None
     journal: Path | None = None
     durability: Durability = "batched"
 
@@ -86,7 +93,10 @@ class Serving:
             access = self.loop.run(self._open())
             if options.local_workers:
                 self._worker = LocalWorker(
-                    local_url(options.host, access), options.local_workers, options.display.warn
+                    local_url(options.host, access, secure=options.tls is not None),
+                    options.local_workers,
+                    options.display.warn,
+                    options.fingerprint,
                 )
         except BaseException:
             self.stop()
@@ -113,6 +123,10 @@ class Serving:
     def add_modules(self, modules: Collection[str], warn: Callable[[str], None]) -> None:
         """Has browsers get the packages that bring these modules, as they are installed here."""
         self.loop.call(self._provision.add_modules, modules, warn)
+
+    def replace_links(self) -> None:
+        """Makes new links for volunteers and workers; who came by the old ones is sent away."""
+        self.loop.run(self._replace_links())
 
     def stop(self) -> None:
         """Ends everything; may be called again, and from any thread."""
@@ -143,12 +157,19 @@ class Serving:
         report = history.report(came, asyncio.get_running_loop().time())
         return replace(report, journal_problem=self.journal.problem if self.journal else "")
 
+    async def _replace_links(self) -> None:
+        access = self._access.revoked()
+        self._server.replace_links(access)
+        self._publish(access)
+
     async def _stats(self) -> Stats:
         return self.coordinator.stats()
 
     async def _open(self) -> links.Access:
         display = self._options.display
-        self.coordinator = Coordinator(display.warn, display.show, self._options.title)
+        self.coordinator = Coordinator(
+            display.warn, display.show, self._options.title, self._options.limits
+        )
         places = self.places
         self._provision = Provision(
             self._options.packages,
@@ -183,19 +204,24 @@ class Serving:
             volunteers=not options.pickled_results,
             max_devices=options.max_devices,
             link=lambda: self.url,
+            limits=options.limits,
+            proxies=options.proxies,
+            tls=options.tls,
         )
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
+        self._owner = owner
         listening = replace(access, port=port)
-        self._name_links(listening)
-        if owner is not None:
-            links.remember(owner, listening)
+        self._publish(listening)
         return listening
 
-    def _name_links(self, access: links.Access) -> None:
+    def _publish(self, access: links.Access) -> None:
+        self._access = access
         options = self._options
+        if self._owner is not None:
+            links.remember(self._owner, access)
         base = options.public_url or links.base_url(
-            links.reachable_address(options.host), access.port
+            links.reachable_address(options.host), access.port, secure=options.tls is not None
         )
         self.url = "" if options.pickled_results else f"{base}/#{access.volunteer}"
         self.worker_url = f"{base}/worker#{access.worker}"

@@ -14,7 +14,7 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from nitocris import DistributedExecution, protocol
+from nitocris import DistributedExecution, ServerLimits
 from nitocris.worker.core import FLUSH_BYTES
 
 from .fleet import Fleet, is_stopped, wait_until
@@ -135,18 +135,17 @@ def test_the_only_worker_is_stopped_and_continued(tmp_path: Path) -> None:
 
 
 def test_the_only_worker_is_stopped_for_so_long_that_it_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Continued, it finds its connection closed, joins again, and the map goes on.
 
     To fall silent breaks no protocol.
     """
-    monkeypatch.setattr(protocol, "SILENCE_TIMEOUT", 2.0)
     mark = tmp_path / "mark"
     work = partial(stop, mark, whole=True, again=None)
     with (
         ThreadPoolExecutor(1) as owner,
-        Execution() as d,
+        Execution(limits=ServerLimits(silence_seconds=2.0)) as d,
         Fleet(d.worker_url, 1) as fleet,
     ):
         d.wait_for_workers(1, timeout=30)

@@ -286,3 +286,40 @@ async def test_a_capacity_for_an_old_environment_gets_no_chunk(
 
     assert first == protocol.Pong()
     assert await mapping == [1]
+
+
+async def test_the_lease_of_another_device_cannot_be_answered(
+    owner: DistributedExecution, device: Device
+) -> None:
+    """To guess its number is not enough, whatever is claimed about it."""
+    mapping = asyncio.create_task(asyncio.to_thread(partial(owner.map, abs, [-1])))
+    chunk = await device.next(protocol.Chunk)
+    async with joined(owner) as forger:
+        await forger.send(protocol.Capacity(0))
+        await forger.send(*honest(chunk, [-99]))
+        await forger.send(protocol.Failed(chunk.lease, "forged"))
+        await forger.send(protocol.Returned(chunk.lease))
+        await forger.send(protocol.Cancelled(chunk.lease))
+        await forger.send(protocol.Ping())
+        await forger.next(protocol.Pong)
+    await device.send(*honest(chunk, [1]))
+
+    assert await mapping == [1]
+
+
+async def test_answers_of_an_earlier_map_are_not_those_of_a_later_one(
+    owner: DistributedExecution, device: Device
+) -> None:
+    """A replayed lease is over, and no new one has its number."""
+    first = asyncio.create_task(asyncio.to_thread(partial(owner.map, abs, [-1])))
+    chunk = await device.next(protocol.Chunk)
+    await device.send(*honest(chunk, [1]))
+    assert await first == [1]
+
+    second = asyncio.create_task(asyncio.to_thread(partial(owner.map, abs, [-2])))
+    later = await device.next(protocol.Chunk)
+    await device.send(*honest(chunk, [-99]))
+    await device.send(*honest(later, [2]))
+
+    assert later.lease != chunk.lease
+    assert await second == [2]

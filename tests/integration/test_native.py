@@ -510,6 +510,50 @@ def test_a_local_worker_that_dies_is_started_again(capfd: pytest.CaptureFixture[
     assert "the local worker ended by itself with exit code -9" in capfd.readouterr().err
 
 
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="sockets are listed on Linux only")
+def test_a_worker_listens_nowhere() -> None:
+    """It dials out; there is nothing that others could reach."""
+    with Execution(local_workers=1) as d:
+        d.wait_for_workers(1)
+        worker = d._lifetime.serving._worker  # type: ignore[union-attr]
+        assert worker is not None
+        group = [
+            path.name
+            for path in Path("/proc").glob("[0-9]*")
+            if _session_of(path) == os.getsid(worker.pid)
+        ]
+        listening = _listening_sockets()
+
+        assert len(group) >= 2  # it, and its child
+        assert [pid for pid in group if _sockets_of(pid) & listening] == []
+        assert _sockets_of("self") & listening
+
+
+def _session_of(process: Path) -> int | None:
+    try:
+        return os.getsid(int(process.name))
+    except ProcessLookupError:
+        return None
+
+
+def _sockets_of(pid: str) -> set[str]:
+    links = []
+    for descriptor in list(Path(f"/proc/{pid}/fd").iterdir()):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            links.append(os.readlink(descriptor))
+    return {link[8:-1] for link in links if link.startswith("socket:[")}
+
+
+def _listening_sockets() -> set[str]:
+    lines = [
+        line.split()
+        for table in ("tcp", "tcp6", "udp", "udp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+    # State 0A listens; 07 is a datagram socket that anybody may send to.
+    return {fields[9] for fields in lines if fields[3] in ("0A", "07")}
+
+
 def test_workers_forget_what_a_map_has_brought() -> None:
     """The function's data go with their map; a worker does not grow from map to map."""
 
@@ -614,6 +658,9 @@ def test_another_link_s_worker_is_refused_in_words() -> None:
         ([], "link is missing"),
         (["http://127.0.0.1:1/worker#" + "x" * 22, "--processes", "0"], "between 1 and 1024"),
         (["http://127.0.0.1:1/worker#" + "x" * 22, "--processes", "x"], "--processes"),
+        (["http://127.0.0.1:1/worker#" + "x" * 22, "--max-memory", "5"], "at least 256M"),
+        (["http://127.0.0.1:1/worker#" + "x" * 22, "--max-memory", "255M"], "at least 256M"),
+        (["http://127.0.0.1:1/worker#" + "x" * 22, "--max-memory", "1.5G"], "at least 256M"),
     ],
 )
 def test_a_wrong_command_line_is_explained(arguments: list[str], says: str) -> None:

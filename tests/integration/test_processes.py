@@ -249,3 +249,25 @@ def test_a_child_that_died_idle_is_told_from_one_that_died_of_its_frame() -> Non
     assert (idle.exit_code, busy.exit_code) == (-signal.SIGKILL, -signal.SIGKILL)
     idle.kill()
     busy.kill()
+
+
+def eat(megabytes: int) -> int:
+    eaten = [bytes(2**7) for _ in range(megabytes * 2**13)]
+    return len(eaten) >> 13
+
+
+def test_an_item_that_needs_too_much_memory_fails_in_words() -> None:
+    """Whether it asks for it at once or little by little; the process goes on."""
+    process = ComputeProcess(512 * 2**20)
+    introduce(process, eat, Rules(keep_going=True))
+    pid = process.pid
+
+    values, failures = compute(process, [10, 2000, 20])
+
+    assert values == [10, None, 20]
+    ((place, error),) = failures
+    assert place == 1
+    assert isinstance(error, MemoryError)
+    assert "more memory than the 512 MiB that this worker's --max-memory allows" in str(error)
+    assert process.pid == pid
+    process.kill()

@@ -20,6 +20,7 @@ from nitocris.function import encode_function
 from nitocris.job import Job, MappedFunction
 from nitocris.links import Access, new_access
 from nitocris.server import Server
+from nitocris.server_limits import ServerLimits
 
 
 @dataclass
@@ -326,16 +327,21 @@ async def test_a_browser_waits_when_all_places_are_taken(bench: Bench) -> None:
     assert isinstance(third, protocol.Welcome)
 
 
-async def test_silence_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silence_is_ended(bench: Bench) -> None:
     """A socket that never says hello is closed by the deadline."""
-    monkeypatch.setattr(protocol, "HELLO_TIMEOUT", 0.05)
+    limits = ServerLimits(waiting_seconds=0.05)
+    server = Server(
+        bench.coordinator, bench.access, bench.ready, Job("a test"), None, limits=limits
+    )
+    port = await server.start("127.0.0.1", 0)
 
-    async with bench.http.ws_connect(f"{bench.base}/socket") as socket:
+    async with bench.http.ws_connect(f"http://127.0.0.1:{port}/socket") as socket:
         message, _ = protocol.decode_from_coordinator(await socket.receive_bytes(timeout=10))
         assert isinstance(message, protocol.Refused)
         assert message.code == "late"
         assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == protocol.CLOSE_REFUSED
+    await server.stop()
 
 
 async def test_a_device_that_leaves_before_its_hello_is_no_news(

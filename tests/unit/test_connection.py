@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nitocris import protocol
-from nitocris.connection import Connection
+from nitocris.connection import FRAME_BYTES, Connection
+from nitocris.server_limits import ServerLimits
 
 
 class SlowSocket:
@@ -63,3 +64,30 @@ async def test_what_is_posted_later_is_sent_later(socket: SlowSocket) -> None:
     await connection.drain()
 
     assert socket.sent == [b"one", b"two", b"three"]
+
+
+async def test_what_waits_for_a_slow_reader_is_limited(socket: SlowSocket) -> None:
+    """To the byte; then the connection is ended. One message may be as large as it likes."""
+    aborted: list[bool] = []
+    limits = ServerLimits(send_buffer_bytes=2 * (100 + FRAME_BYTES))
+    connection = Connection(
+        socket,  # type: ignore[arg-type]
+        abort=lambda: aborted.append(True),
+        limits=limits,
+    )
+
+    connection.send(protocol.Pong(), bytes(5000))
+    socket.read(1)
+    while not socket.sent:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    connection.send(protocol.Pong(), bytes(100))
+    connection.send(protocol.Pong(), bytes(100))
+    allowed = list(aborted)
+    connection.send(protocol.Pong())
+    socket.read(10)
+    await connection.drain()
+
+    assert allowed == []
+    assert aborted == [True]
+    assert len(socket.sent) == 3

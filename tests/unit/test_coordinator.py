@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,15 @@ import pytest
 
 from nitocris import codec, protocol
 from nitocris import events as ev
-from nitocris.coordinator import Coordinator
+from nitocris.answers import decode_result
+from nitocris.coordinator import LARGE_RESULT_BYTES, Coordinator
 from nitocris.dismissal import BY_OWNER
+from nitocris.errors import ProtocolError
 from nitocris.function import encode_function, encode_items
 from nitocris.health import MAX_STRIKES
 from nitocris.job import MappedFunction
 from nitocris.report import Provenance
+from nitocris.server_limits import ServerLimits
 
 
 class FakeDevice:
@@ -47,10 +51,10 @@ class FakeDevice:
 class Bench:
     """A coordinator, its owner and what the owner was told."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ServerLimits | None = None) -> None:
         self.told: list[str] = []
         self.shown: list[str] = []
-        self.coordinator = Coordinator(self.told.append, self.shown.append)
+        self.coordinator = Coordinator(self.told.append, self.shown.append, limits=limits)
         self.devices: dict[int, FakeDevice] = {}
         self.notes: list[Any] = []
         self.taken = 0
@@ -390,3 +394,55 @@ async def test_a_worker_cannot_time_items_that_it_does_not_answer(bench: Bench) 
 
     (stats,) = bench.coordinator.stats().workers
     assert (stats.items, stats.failures) == (0, 1)
+
+
+async def test_the_size_of_a_result_is_limited() -> None:
+    """To the byte, also where there is a lease for it."""
+    bench = Bench(ServerLimits(result_bytes=1000, control_bytes=10))
+    number = bench.join()
+    await bench.start()
+    await settled(lambda: bench.devices[number].sent and bench.taken)
+    (chunk,) = bench.devices[number].take()[:1]
+    result = protocol.Result(chunk.lease, chunk.skip, 1, 0, True)
+    padding = 1000 - len(codec.encode(([b""], [])))
+    fits = next(
+        payload
+        for size in range(padding, 0, -1)
+        if len(payload := codec.encode(([bytes(size)], []))) == 1000
+    )
+
+    with pytest.raises(ProtocolError, match="1001 bytes"):
+        await bench.coordinator.receive(number, protocol.encode(result, fits + b"x"))
+    await bench.coordinator.receive(number, protocol.encode(result, fits))
+
+    assert [note for note in bench.notes if isinstance(note, ev.Deliver)]
+
+
+async def test_few_large_results_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many come at the same time, the owner's processor is not theirs alone."""
+    bench = Bench(ServerLimits(decodes_at_once=2))
+    number = bench.join(3)
+    await bench.start()
+    await settled(lambda: len(bench.devices[number].sent) > 3)
+    chunks = bench.devices[number].take()[:3]
+    go_on, running = threading.Event(), [0]
+
+    def decode(*arguments: Any) -> Any:
+        running[0] += 1
+        assert go_on.wait(10)
+        return decode_result(*arguments)
+
+    monkeypatch.setattr("nitocris.coordinator.decode_result", decode)
+    value = bytes(LARGE_RESULT_BYTES)
+    answers = [asyncio.create_task(bench.answer(number, chunk, value)) for chunk in chunks]
+    while running[0] < 2:
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    at_once = running[0]
+    go_on.set()
+    await asyncio.gather(*answers)
+
+    assert len(chunks) == 3
+    assert at_once == 2
+    assert running == [3]

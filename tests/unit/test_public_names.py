@@ -28,6 +28,7 @@ def test_the_public_names() -> None:
         "RemoteError",
         "RemoteTraceback",
         "Report",
+        "ServerLimits",
         "Shared",
         "Stats",
         "WorkerLostError",

@@ -13,8 +13,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ..errors import NitocrisError
-from ..local_worker import EXIT_DISMISSED, URL_VARIABLE
+from ..local_worker import CERTIFICATE_VARIABLE, EXIT_DISMISSED, URL_VARIABLE
 from ..worker.native import DismissedError, NativeWorker
+
+LEAST = 256 * 2**20
+"""Bytes: Python with the library in it, and some room."""
 
 DESCRIPTION = (
     "Compute for the owner of a link, natively: their functions run with all your rights, so use "
@@ -32,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many items to compute at once (default: the number of cores, %(default)s)",
     )
+    parser.add_argument(
+        "--max-memory",
+        type=_memory,
+        metavar="SIZE",
+        help="what each process may have, such as 500M or 2G; an item that needs more fails",
+    )
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -46,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
         print("nitocris worker: the owner's worker link is missing", file=sys.stderr)
         return 2
     try:
-        work = NativeWorker(url, options.processes).run()
+        fingerprint = bytes.fromhex(os.environ.get(CERTIFICATE_VARIABLE, ""))
+        work = NativeWorker(url, options.processes, fingerprint, options.max_memory).run()
         asyncio.run(_until_parent_ends(work) if options.with_parent else work)
     except NitocrisError as error:
         print(f"nitocris worker: {error}", file=sys.stderr)
@@ -67,6 +77,16 @@ async def _until_parent_ends(work: Coroutine[Any, Any, None]) -> None:
     threading.Thread(target=watch, daemon=True).start()
     with contextlib.suppress(asyncio.CancelledError):
         await working
+
+
+def _memory(text: str) -> int:
+    units = {"M": 2**20, "G": 2**30}
+    number, unit = text[:-1], text[-1:].upper()
+    if unit not in units or not number.isdigit() or (size := int(number) * units[unit]) < LEAST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size of at least {LEAST // 2**20}M, such as 500M or 2G"
+        )
+    return size
 
 
 def _processes(text: str) -> int:

@@ -65,9 +65,16 @@ class WorkerCore:
         clock: Returns seconds from any fixed moment, such as `time.monotonic`.
         limit: Returns a context manager that raises `ItemTimeoutError` inside itself when so many
             seconds have passed; without it, a function is heard late, but not stopped.
+        no_memory: What an item's `MemoryError` says, where there is more to say than Python does.
     """
 
-    def __init__(self, clock: Callable[[], float], limit: Limit | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        limit: Limit | None = None,
+        no_memory: str | None = None,
+    ) -> None:
+        self._no_memory = no_memory
         self._clock = clock
         self._limit = limit or (lambda _: nullcontext())
         self._functions: dict[int, _Function] = {}
@@ -185,7 +192,7 @@ class WorkerCore:
         except Interrupted:
             raise
         except BaseException as error:
-            return repeat(Raised.by(sources.explained(error)))
+            return repeat(Raised.by(self._explained(error)))
         indices = range(chunk.skip, chunk.stop)
         return (self._outcome(function, items, index) for index in indices)
 
@@ -200,7 +207,13 @@ class WorkerCore:
             raise
         except BaseException as error:
             transient = isinstance(error, function.rules.retry_on)
-            return Raised.by(sources.explained(error), transient=transient)
+            return Raised.by(self._explained(error), transient=transient)
+
+    def _explained(self, error: BaseException) -> BaseException:
+        if not isinstance(error, MemoryError) or self._no_memory is None:
+            return sources.explained(error)
+        said = f"{self._no_memory} ({error})" if str(error) else self._no_memory
+        return MemoryError(said).with_traceback(error.__traceback__)
 
     def _in_time(
         self, call: Callable[..., Any], arguments: tuple[Any, ...], seconds: float

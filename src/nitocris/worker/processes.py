@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -33,16 +34,19 @@ class ComputeProcess:
     """One child process.
 
     `run` may be called by one thread at a time; all else belongs to the thread that created it.
+
+    Args:
+        max_memory: Bytes of memory that it may have; an item that needs more fails.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_memory: int | None = None) -> None:
         self._connection, child = _SPAWN.Pipe()
         self._runs = Runs(_SPAWN)
         self._run = 0
         # Here, since the child is killed at any moment and cannot clean up.
         self._folder = tempfile.mkdtemp(prefix="nitocris-worker-")
         self._process = _SPAWN.Process(
-            target=_main, args=(child, self._runs, self._folder), daemon=True
+            target=_main, args=(child, self._runs, self._folder, max_memory), daemon=True
         )
         self._process.start()
         child.close()
@@ -90,13 +94,13 @@ class ComputeProcess:
         return self._process.exitcode
 
 
-def _main(connection: Connection, runs: Runs, folder: str) -> None:
+def _main(connection: Connection, runs: Runs, folder: str, max_memory: int | None) -> None:
     # Ctrl-C in a terminal reaches the whole process group; the parent decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     sources.keep_under(folder)
     interruptions = Interruptions(runs)
-    core = WorkerCore(time.monotonic, partial(Alarm, runs))
+    core = WorkerCore(time.monotonic, partial(Alarm, runs), _limit_memory(max_memory))
     with contextlib.suppress(EOFError, OSError):
         while True:
             run, frame, blobs = connection.recv()
@@ -108,6 +112,19 @@ def _main(connection: Connection, runs: Runs, folder: str) -> None:
                 Alarm.stop()
                 core.abandon()
             connection.send_bytes(_DONE)
+
+
+def _limit_memory(most: int | None) -> str | None:
+    """Limits this process, and returns what to say when that is not enough."""
+    if most is None or sys.platform == "win32":
+        return None
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    return (
+        f"the item needs more memory than the {most / 2**20:.0f} MiB that this worker's "
+        "--max-memory allows"
+    )
 
 
 def _end_with_parent(folder: str) -> None:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -58,14 +59,18 @@ class _Lease:
 class _Place:
     """Where one chunk at a time is computed; its process is replaced when it dies."""
 
-    process: ComputeProcess = field(default_factory=ComputeProcess)
+    start: Callable[[], ComputeProcess]
+    process: ComputeProcess = field(init=False)
     known: set[int] = field(default_factory=set)
     lease: _Lease | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def __post_init__(self) -> None:
+        self.process = self.start()
+
     def renew(self) -> None:
         self.process.kill()
-        self.process, self.known = ComputeProcess(), set()
+        self.process, self.known = self.start(), set()
 
 
 class Session:
@@ -75,16 +80,22 @@ class Session:
         socket: The connection.
         blobs: Where blobs come from.
         processes: How many chunks to compute at once.
+        max_memory: Bytes that each process may have.
     """
 
     def __init__(
-        self, socket: aiohttp.ClientWebSocketResponse, blobs: BlobCache, processes: int
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        blobs: BlobCache,
+        processes: int,
+        max_memory: int | None = None,
     ) -> None:
         self._socket = socket
         self._blobs = blobs
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(processes, "nitocris-compute")
-        self._places = [_Place() for _ in range(processes)]
+        start = partial(ComputeProcess, max_memory)
+        self._places = [_Place(start) for _ in range(processes)]
         self._free = deque(self._places)
         self._maps: dict[int, asyncio.Task[_Work]] = {}
         self._waiting: dict[int, _Lease] = {}
