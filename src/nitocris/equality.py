@@ -47,8 +47,8 @@ def same(one: Any, other: Any, tolerance: Tolerance = EXACT) -> bool:
                 same(a, b, tolerance) for a, b in zip(one, other, strict=True)
             )
         case Mapping():
-            return list(one) == list(other) and all(
-                same(a, b, tolerance) for a, b in zip(one.values(), other.values(), strict=True)
+            return one.keys() == other.keys() and all(
+                same(value, other[key], tolerance) for key, value in one.items()
             )
         case BaseException():
             return same(one.args, other.args, tolerance)

@@ -66,9 +66,6 @@ class Verify:
             raise ConfigurationError(f"arbiter must be 'local' or None, not {self.arbiter!r}")
 
 
-AUTO = Verify(recheck=0.1)
-"""What `verify="auto"` means; docs/trust.md has what it achieves and costs."""
-
 VerifyOption: TypeAlias = Verify | Literal["auto", False] | None
 
 
@@ -96,3 +93,7 @@ def _check_whole(name: str, value: int, low: int) -> None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+AUTO = Verify(recheck=0.1)
+"""What `verify="auto"` means; docs/trust.md has what it achieves and costs."""
