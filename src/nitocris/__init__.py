@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .credibility import Credibility
     from .errors import (
         ClosedError,
         ConfigurationError,
+        DisagreementError,
         EncodeError,
         ItemTimeoutError,
         NitocrisError,
@@ -28,11 +30,14 @@ if TYPE_CHECKING:
     from .execution import DistributedExecution
     from .report import Report
     from .stats import Stats
+    from .verify import Verify
     from .worker.shared import Shared
 
 __all__ = [
     "ClosedError",
     "ConfigurationError",
+    "Credibility",
+    "DisagreementError",
     "DistributedExecution",
     "EncodeError",
     "ItemTimeoutError",
@@ -46,6 +51,7 @@ __all__ = [
     "Report",
     "Shared",
     "Stats",
+    "Verify",
     "WorkerLostError",
 ]
 
@@ -62,7 +68,8 @@ def __getattr__(name: str) -> object:
         from .worker.shared import Shared
 
         return Shared
-    from . import errors, report, stats
+    from . import credibility, errors, report, stats, verify
 
-    module = {"Report": report, "Stats": stats}.get(name, errors)
+    modules = {"Credibility": credibility, "Report": report, "Stats": stats, "Verify": verify}
+    module = modules.get(name, errors)
     return getattr(module, name)

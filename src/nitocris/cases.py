@@ -1,6 +1,6 @@
 """What is known of an item while it is judged: the votes, and what is believed.
 
-    Case --votes--> Vote (a device's answer)      groups: votes that are the same, largest first
+Case --votes--> Vote (a device's answer)      groups: votes that are the same, largest first
 """
 
 from __future__ import annotations

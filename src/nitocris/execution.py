@@ -43,6 +43,7 @@ from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
 from .terminal import Terminal
+from .verify import Verify, chosen
 from .worker.shared import Shared
 
 P = ParamSpec("P")
@@ -94,6 +95,8 @@ class DistributedExecution(Executor):
         results: `"safe"`: results come back as plain data, never as pickles. `"pickle"`: results
             may be anything, and whoever has the worker link can run code on this machine; there
             is no link for volunteers then.
+        verify: How results of volunteers come to be believed: `"auto"`, a `Verify`, or None for as
+            they come, which is for volunteers whom you trust.
         title: What volunteers see; by default the name of the script.
         description: What the work is for, in some sentences of plain text for volunteers.
 
@@ -121,6 +124,7 @@ class DistributedExecution(Executor):
         progress: bool | Callable[[Stats], object] = True,
         check: bool | None = None,
         results: Literal["safe", "pickle"] = "safe",
+        verify: Verify | Literal["auto"] | None = None,
         title: str | None = None,
         description: str | None = None,
     ) -> None:
@@ -137,6 +141,7 @@ class DistributedExecution(Executor):
             retries=retries,
             retry_on=retry_on,
         )
+        self._verify = chosen(verify)
         self._display = _display(progress)
         self._check = progress is True and not local_workers if check is None else check
         self._options = Options(
@@ -464,6 +469,7 @@ class DistributedExecution(Executor):
             examine=not self._options.packages,
             display=self._display,
             check=self._check and not self._options.pickled_results,
+            verify=self._verify,
         ).with_options(options)
 
     def _look(self, call: Call, items: Sequence[tuple[Any, ...]]) -> Check:

@@ -5,8 +5,10 @@ Times are seconds of the clock that it is told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from .credibility import Credibility
 from .job import MappedFunction
 from .ledger import Ledger
 from .report import Provenance, Report, SlowItem, WorkerShare
@@ -23,6 +25,10 @@ class _Record:
     ended: float | None = None
     items: int = 0
     failed: int = 0
+    credibility: Callable[[], Credibility] | None = None
+    """Says how its results are believed, while it runs."""
+    trust: Credibility | None = None
+    """The same, when it is over."""
 
 
 class History:
@@ -67,10 +73,16 @@ class History:
         record.items += items
         record.failed += failed
 
+    def verified(self, number: int, credibility: Callable[[], Credibility]) -> None:
+        """Notes who knows how the results of a map are believed."""
+        self._running[number].credibility = credibility
+
     def over(self, number: int, now: float) -> None:
         """Notes the end of a map."""
         if record := self._running.pop(number, None):
             record.ended = now
+            if record.credibility:
+                record.trust, record.credibility = record.credibility(), None
             record.without_workers = self._without_workers(now) - record.without_workers
 
     @property
@@ -108,6 +120,7 @@ class History:
                 for each in shares
             ),
             provenance=provenance,
+            trust=record.credibility() if record.credibility else record.trust,
         )
 
     def _without_workers(self, now: float) -> float:

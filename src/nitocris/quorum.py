@@ -21,7 +21,7 @@ from . import events as ev
 from .cases import Case, How, Vote, groups
 from .credibility import Credibility
 from .equality import EXACT, Tolerance, same
-from .errors import ConfigurationError, DisagreementError
+from .errors import ConfigurationError, DisagreementError, WorkerLostError
 from .trust import Trust
 from .verify import Verify
 
@@ -91,6 +91,7 @@ class Quorum:
         self._confirmed: set[int] = set()
         self._doubts: dict[int, Case] = {}
         self._ready: dict[int, Case] = {}
+        self._held = self._held_failures = 0
         self._verdicts: list[Verdict] = []
         self._counts = dict.fromkeys(How, 0)
         self._disagreements = 0
@@ -122,9 +123,12 @@ class Quorum:
         case.arbitrating = False
         vote = Vote(None, True, value, failed)
         former = self._arbitrations.pop(index, None)
-        if former and not self._agree(index, [former, vote]):
+        if failed and _says_nothing(failed):
+            self._fail(index, case, failed)
+        elif former and not self._agree([former, vote]):
             self._fail(
                 index,
+                case,
                 ev.Failed(
                     DisagreementError(
                         f"item {index} has different results each time that this machine computes "
@@ -134,7 +138,7 @@ class Quorum:
                     2,
                 ),
             )
-        elif former or self._agree(index, [vote, *case.votes]):
+        elif former or self._agree([vote, *case.votes]):
             self._deterministic = self._deterministic or former is not None
             case.votes.append(vote)
             self._consider(index, case)
@@ -213,7 +217,7 @@ class Quorum:
             item = self._arguments(case.payload, index - case.parcel)
             right = bool(self._verify.check(item, vote.value))
         except Exception as error:
-            self._misconfigured(index, "check", error)
+            self._misconfigured(index, case, "check", error)
             return
         if right:
             self._confirmed.add(vote.worker)
@@ -230,7 +234,7 @@ class Quorum:
         try:
             found = groups(case.votes, self._equal)
         except Exception as error:
-            self._misconfigured(index, "equal", error)
+            self._misconfigured(index, case, "equal", error)
             return
         if len(found) > 1 and not case.disputed:
             case.disputed = True
@@ -247,13 +251,12 @@ class Quorum:
         elif arbiter and (exhausted or (case.disputed and not self._deterministic)):
             self._arbitrate(index, case)
         elif exhausted:
-            error = DisagreementError(
+            disagreement = DisagreementError(
                 f"{len(case.votes)} devices gave {len(found)} different results for item {index}, "
                 f"and none leads by {self._verify.quorum}; {REMEDY}. "
                 "With arbiter='local' this machine decides"
             )
-            case.votes = [Vote(None, True, None, ev.Failed(error, "", len(case.votes)))]
-            self._believe(index, case, case.votes, How.ARBITER)
+            self._fail(index, case, ev.Failed(disagreement, "", len(case.votes)))
         elif arbiter and not self._present() - case.voters:
             self._arbitrate(index, case)
         else:
@@ -278,11 +281,12 @@ class Quorum:
         case.votes, case.how = group, how
         del self._open[index]
         if case.belief.failed and not self._keep_going:
-            self._fail(index, case.belief.failed)
+            self._over = True
+            self._verdicts.append(ev.Fail(self._number, index, case.belief.failed))
         elif self._hold and how in (How.SINGLE, How.QUORUM):
-            if not case.told:
-                case.told = True
-                self._verdicts.append(ev.Held(self._number, 1, bool(case.belief.failed)))
+            self._held += not case.told
+            self._held_failures += bool(case.belief.failed) and not case.told
+            case.told = True
         else:
             self._ready[index] = case
 
@@ -300,6 +304,9 @@ class Quorum:
             self._ready.update(self._cases)
         verdicts, self._verdicts = self._verdicts, []
         if not self._over:
+            if self._held:
+                verdicts.append(ev.Held(self._number, self._held, self._held_failures))
+                self._held = self._held_failures = 0
             verdicts += [*self._doubted(), *self._delivered()]
         return verdicts
 
@@ -371,27 +378,34 @@ class Quorum:
             if worker in self._voted:
                 self._voted[worker].discard(index)
 
-    def _fail(self, index: int, failed: ev.Failed) -> None:
-        self._over = True
-        self._verdicts.append(ev.Fail(self._number, index, failed))
+    def _fail(self, index: int, case: Case, failed: ev.Failed) -> None:
+        """Lets an item fail of which nothing can be believed, and nobody be blamed."""
+        case.votes = [Vote(None, True, None, failed)]
+        self._believe(index, case, case.votes, How.ARBITER)
 
-    def _misconfigured(self, index: int, name: str, error: Exception) -> None:
+    def _misconfigured(self, index: int, case: Case, name: str, error: Exception) -> None:
         told = ConfigurationError(
             f"Verify({name}=...) raised {type(error).__name__} for item {index}: {error}; "
             "it must return True or False"
         )
         told.__cause__ = error
-        self._fail(index, ev.Failed(told, "this machine", 1))
+        self._fail(index, case, ev.Failed(told, "this machine", 1))
 
-    def _agree(self, index: int, votes: list[Vote]) -> bool:
+    def _agree(self, votes: list[Vote]) -> bool:
         try:
             return len(groups(votes, self._equal)) == 1
-        except Exception as error:
-            self._misconfigured(index, "equal", error)
-            return True
+        except Exception:
+            return True  # `_consider` says so
 
     def _equal(self, one: object, other: object, one_runtime: bool) -> bool:
         verify = self._verify
         if callable(verify.equal):
             return bool(verify.equal(one, other))
         return same(one, other, EXACT if one_runtime else Tolerance(verify.rtol, verify.atol))
+
+
+def _says_nothing(failed: ev.Failed) -> bool:
+    """Whether this machine could not compute an item for a reason that others need not have."""
+    if isinstance(failed.error, WorkerLostError):
+        return True
+    return isinstance(failed.error, ImportError | MemoryError)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from .credibility import Credibility
+
 
 @dataclass(frozen=True, slots=True)
 class SlowItem:
@@ -100,6 +102,7 @@ class Report:
         slowest: At most five items that took longest, the slowest first.
         workers: What each worker did, the most items first.
         provenance: What the results came from.
+        trust: How they were believed, None without `verify`.
     """
 
     function: str
@@ -115,6 +118,7 @@ class Report:
     slowest: tuple[SlowItem, ...]
     workers: tuple[WorkerShare, ...]
     provenance: Provenance
+    trust: Credibility | None = None
 
     def __str__(self) -> str:
         return "\n".join(
@@ -151,6 +155,8 @@ class Report:
         if self.slowest:
             slow = ", ".join(f"{each.index} ({_seconds(each.seconds)})" for each in self.slowest)
             rows.append(("slowest items", slow))
+        if self.trust:
+            rows.append(("believed", str(self.trust)))
         rows += [(each.name, _share(each)) for each in self.workers]
         came = self.provenance
         pyodide = f", Pyodide {came.pyodide}" if came.pyodide else ""

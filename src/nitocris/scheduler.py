@@ -39,7 +39,9 @@ class Scheduler:
             case ev.WorkerJoined():
                 name = event.name or f"worker {event.worker}"
                 tally = WorkerTally(Throughput(now))
-                self._books.resize(Worker(event.worker, name, event.network, tally=tally), event.capacity)
+                self._books.resize(
+                    Worker(event.worker, name, event.network, tally=tally), event.capacity
+                )
             case ev.WorkerResized():
                 if worker := self._books.workers.get(event.worker):
                     self._resize(worker, event.capacity)

@@ -10,9 +10,13 @@ Chance comes from outside, so the same numbers give the same decisions.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+
+PREFIXES = {4: 24, 6: 48}
+"""Bits of an address that one network shares, which is often one person's."""
 
 
 class Standing(Enum):
@@ -84,3 +88,14 @@ class Trust:
         """Notes a proven lie."""
         repute = self._reputes[worker]
         repute.standing, repute.confirmed = Standing.BANNED, 0
+
+
+def network_of(address: str | None) -> str:
+    """Returns the network of an address, /24 or /48; an empty text if there is none."""
+    try:
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    return str(ipaddress.ip_network((parsed, PREFIXES[parsed.version]), strict=False))

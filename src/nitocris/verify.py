@@ -95,5 +95,5 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
-AUTO = Verify(recheck=0.1)
+AUTO = Verify(trust_after=5, recheck=0.12)
 """What `verify="auto"` means; docs/trust.md has what it achieves and costs."""

@@ -48,7 +48,7 @@ def kinds(chance: random.Random) -> dict[str, Lie]:
     def sleeper(device: Device, index: int, count: int) -> object:
         return index if count < SLEEPS else _own_lie(device, index)
 
-    def copying(device: Device, index: int, _count: int) -> object:
+    def copying(_device: Device, index: int, _count: int) -> object:
         former = latest.get(0, index)
         latest[0] = index
         return former
@@ -115,14 +115,14 @@ class Courtroom(Simulation):
         if self.quorum:
             self._execute(self.quorum.left())
 
-    def values(self, device: Device, first: int, last: int) -> Sequence[object]:
+    def values(self, _device: Device, first: int, last: int) -> Sequence[object]:
         self.computed += last - first
-        lie = self.lies.get(device.id)
-        before = self.answered.get(device.id, 0)
-        self.answered[device.id] = before + last - first
+        lie = self.lies.get(_device.id)
+        before = self.answered.get(_device.id, 0)
+        self.answered[_device.id] = before + last - first
         if lie is None:
             return range(first, last)
-        return [lie(device, index, before + index - first) for index in range(first, last)]
+        return [lie(_device, index, before + index - first) for index in range(first, last)]
 
     def judge(self, command: ev.Answered | ev.AllAnswered) -> None:
         self.at(self.now, partial(self._judge, command))  # elsewhere, as in a coordinator

@@ -441,7 +441,7 @@ class Simulation:
         else:
             self._compute(device, job)
 
-    def values(self, device: Device, first: int, last: int) -> Sequence[object]:
+    def values(self, _device: Device, first: int, last: int) -> Sequence[object]:
         """Returns what a device answers for some items: each is its own index."""
         return range(first, last)
 
