@@ -5,6 +5,7 @@ Arbiter --(function, items, place)--> worker.rehearsal (child process) --result 
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -56,6 +57,7 @@ class Arbiter:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=elsewhere,
+                env={**os.environ, "PYTHONHASHSEED": "0"},  # as of all workers
                 start_new_session=True,  # Ctrl-C is for the owner, whose map then ends this
             ) as process,
         ):

@@ -1,8 +1,8 @@
-"""A volunteer without a browser: a process with the volunteers' link, honest or not.
+"""Volunteers without a browser: a process with the volunteers' link, honest or not.
 
-python -m tests.support.volunteer LINK HOW
+python -m tests.support.volunteer LINK HOW...
 
-It computes with the real worker core; HOW says what it makes of the results: "honest", "wrong"
+Each HOW is a device that computes with the real worker core, and says what it makes of the results: "honest", "wrong"
 (another value), "raise" (an invented exception).
 """
 
@@ -23,15 +23,13 @@ from nitocris.worker.core import WorkerCore
 
 @contextmanager
 def volunteers(link: str, *ways: str) -> Iterator[None]:
-    """Has a volunteer of each of these ways, until the block is left."""
-    command = [sys.executable, "-m", "tests.support.volunteer", link]
-    processes = [subprocess.Popen([*command, way]) for way in ways]
+    """Has a device of each of these ways in another process, until the block is left."""
+    process = subprocess.Popen([sys.executable, "-m", "tests.support.volunteer", link, *ways])
     try:
         yield
     finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        process.kill()
+        process.wait()
 
 
 def twisted(way: str, frame: bytes) -> bytes:
@@ -77,5 +75,10 @@ async def volunteer(link: str, way: str) -> None:
                         await socket.send_bytes(twisted(way, frame))
 
 
+async def main(link: str, *ways: str) -> None:
+    """Has a device of each of these ways."""
+    await asyncio.gather(*(volunteer(link, way) for way in ways))
+
+
 if __name__ == "__main__":
-    asyncio.run(volunteer(*sys.argv[1:]))
+    asyncio.run(main(*sys.argv[1:]))
