@@ -8,7 +8,7 @@
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
-# make simulation   10,000 seeds, 100,000 workers, and the table of docs/scheduler.md
+# make simulation   10,000 seeds, 100,000 workers, the tables of docs/scheduler.md and docs/trust.md
 # make format  formats all sources
 # make clean   removes what the targets above made
 #
@@ -99,7 +99,7 @@ screenshots: ready browsers
 	$(BIN)/python scripts/screenshots.py
 
 simulation: $(ENVIRONMENT)
-	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd
+	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd --saboteurs
 
 format: $(ENVIRONMENT) $(MODULES)
 	$(BIN)/ruff format .

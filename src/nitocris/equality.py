@@ -94,11 +94,13 @@ def _same_arrays(one: Any, other: Any, tolerance: Tolerance) -> bool:
     if one.dtype.kind == "c":
         parts = ((one.real, other.real), (one.imag, other.imag))
         return all(_same_arrays(a, b, tolerance) for a, b in parts)
-    greater = abs(one).clip(min=abs(other))
-    near = abs(one - other) <= (tolerance.rtol * greater).clip(min=tolerance.atol)
     missing = (one != one) & (other != other)
-    finite = abs(one) + abs(other) < math.inf
-    return bool(((one == other) | missing | (finite & near)).all())
+    import numpy as np  # whose value this is, so it is loaded
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        allowed = np.maximum(tolerance.rtol * np.maximum(abs(one), abs(other)), tolerance.atol)
+        near = np.isfinite(one) & np.isfinite(other) & (abs(one - other) <= allowed)
+    return bool(((one == other) | missing | near).all())
 
 
 def _same_frames(one: Any, other: Any, tolerance: Tolerance) -> bool:

@@ -120,7 +120,7 @@ class Quorum:
         case = self._open.get(index)
         if case is None:
             return []
-        case.arbitrating = False
+        case.asked = case.arbitrating = False
         vote = Vote(None, True, value, failed)
         former = self._arbitrations.pop(index, None)
         if failed and _says_nothing(failed):

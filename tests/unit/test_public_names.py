@@ -16,6 +16,8 @@ def test_the_public_names() -> None:
     assert nitocris.__all__ == [
         "ClosedError",
         "ConfigurationError",
+        "Credibility",
+        "DisagreementError",
         "DistributedExecution",
         "EncodeError",
         "ItemTimeoutError",
@@ -29,6 +31,7 @@ def test_the_public_names() -> None:
         "Report",
         "Shared",
         "Stats",
+        "Verify",
         "WorkerLostError",
     ]
     assert all(getattr(nitocris, name).__name__ == name for name in nitocris.__all__)
