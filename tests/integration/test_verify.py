@@ -54,11 +54,12 @@ def test_a_check_finds_a_lie_and_an_error_that_others_confirm_is_believed() -> N
     """Both with one honest device and one liar; without verify the lie is believed."""
 
     def right(item: tuple[int, int], result: object) -> bool:
-        return result == item[0] ** item[1]
+        return bool(result == item[0] ** item[1])
 
     with Execution(verify=Verify(check=right)) as d, volunteers(d.url, "wrong"):
         d.wait_for_workers(1)
-        assert d.map(pow, [3], [2], verify=False) == ["a lie"]
+        believed: list[object] = d.map(pow, [3], [2], verify=False)
+        assert believed == ["a lie"]
         with volunteers(d.url, "honest"):
             d.wait_for_workers(2)
 
@@ -78,7 +79,7 @@ def test_a_function_that_is_not_deterministic_is_named() -> None:
     with Execution() as d, volunteers(d.url, "honest", "honest"):
         d.wait_for_workers(2)
 
-        with pytest.raises(DisagreementError, match="is not deterministic; if .* use seed="):
+        with pytest.raises(DisagreementError, match=r"is not deterministic; if .* use seed="):
             d.map(lambda _: __import__("time").time_ns(), range(2), verify="auto")
         with pytest.raises(ConfigurationError, match=r"Verify\(check=...\) raised KeyError"):
             d.map(abs, [1], verify=Verify(check=broken))

@@ -70,6 +70,9 @@ def test_whatever_happens_each_item_is_delivered_once(seed: int) -> None:
         lie = None if own or chance.random() < 0.6 else chance.choice(lies)
         court.volunteer(lie, chance.choice([0.3, 1.0, 3.0]), own=own)
 
+    def join_honestly() -> None:
+        court.volunteer()
+
     def leave() -> None:
         if court.devices:
             court.leave(chance.choice(list(court.devices.values())))
@@ -78,7 +81,7 @@ def test_whatever_happens_each_item_is_delivered_once(seed: int) -> None:
         court.at(chance.uniform(0, 20), join)
         court.at(chance.uniform(5, 40), leave)
     court.at(40, lambda: join(own=chance.random() < 0.5))
-    court.at(41, court.volunteer)
+    court.at(41, join_honestly)
     count = chance.choice([0, 1, 30, 200])
     size = chance.choice([None, 1, 4])
     court.open(SimulatedMap(EqualCosts(count, chance.choice([0.05, 1.0])), chunk_size=size))
@@ -96,7 +99,11 @@ def test_a_single_volunteer_is_confirmed_by_this_machine() -> None:
     court = Courtroom(0)
     court.volunteer(lambda _device, index, _count: -index - 1)
     court.open(SimulatedMap(EqualCosts(5, 1.0)))
-    court.at(30, court.volunteer)
+
+    def join() -> None:
+        court.volunteer()
+
+    court.at(30, join)
     court.run()
 
     assert court.wrong == []

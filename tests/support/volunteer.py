@@ -2,8 +2,8 @@
 
 python -m tests.support.volunteer LINK HOW...
 
-Each HOW is a device that computes with the real worker core, and says what it makes of the results: "honest", "wrong"
-(another value), "raise" (an invented exception).
+Each HOW is a device that computes with the real worker core, and says what it makes of the
+results: "honest", "wrong" (another value), "raise" (an invented exception).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import aiohttp
 
@@ -37,7 +38,8 @@ def twisted(way: str, frame: bytes) -> bytes:
     message, payload = protocol.decode_from_worker(frame)
     if way == "honest" or not isinstance(message, protocol.Result):
         return frame
-    values, failures = codec.decode(payload, codec.Registry(()))  # type: ignore[misc]
+    decoded: Any = codec.decode(payload, codec.Registry(()))
+    values, failures = decoded
     if way == "wrong":
         values = ["a lie"] * len(values)
         return protocol.encode(message, codec.encode((values, failures)))

@@ -217,10 +217,12 @@ def test_an_error_in_what_the_owner_gave_is_the_owners(name: str) -> None:
     def broken(_one: object, _other: object) -> bool:
         raise KeyError("oops")
 
-    bench = Bench(**{name: broken})
-    bench.answer(1, ["a"]) if name == "equal" else None
+    options: dict[str, Any] = {name: broken}
+    bench = Bench(**options)
+    if name == "equal":
+        bench.answer(1, ["a"])
 
-    (failed,) = bench.answer(3, ["a"], copy=int(name == "equal"))
+    (failed,) = of(ev.Fail, bench.answer(3, ["a"], copy=int(name == "equal")))
 
     assert isinstance(failed.failed.error, ConfigurationError)
     assert f"Verify({name}=...) raised KeyError for item 0" in str(failed.failed.error)
