@@ -11,7 +11,7 @@
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
 # make pythons   all unit tests under the other Pythons of this machine
-# make simulation   10,000 seeds, 100,000 workers, and the table of docs/scheduler.md
+# make simulation   10,000 seeds, 100,000 workers, the tables of docs/scheduler.md and docs/trust.md
 # make format  formats all sources
 # make clean   removes what the targets above made
 #
@@ -112,7 +112,7 @@ pythons: ready browsers
 	$(BIN)/python scripts/test_other_pythons.py --whole
 
 simulation: $(ENVIRONMENT)
-	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd
+	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd --saboteurs
 
 format: $(ENVIRONMENT) $(MODULES)
 	$(BIN)/ruff format .

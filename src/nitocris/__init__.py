@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .credibility import Credibility
     from .errors import (
         ClosedError,
         ConfigurationError,
+        DisagreementError,
         EncodeError,
         ItemTimeoutError,
         JournalError,
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
     from .report import Report
     from .server_limits import ServerLimits
     from .stats import Stats
+    from .verify import Verify
     from .worker.shared import Shared
 
 __all__ = [
     "ClosedError",
     "ConfigurationError",
+    "Credibility",
+    "DisagreementError",
     "DistributedExecution",
     "EncodeError",
     "ItemTimeoutError",
@@ -50,6 +55,7 @@ __all__ = [
     "ServerLimits",
     "Shared",
     "Stats",
+    "Verify",
     "WorkerLostError",
 ]
 
@@ -66,8 +72,14 @@ def __getattr__(name: str) -> object:
         from .worker.shared import Shared
 
         return Shared
-    from . import errors, report, server_limits, stats
+    from . import credibility, errors, report, server_limits, stats, verify
 
-    modules = {"Report": report, "ServerLimits": server_limits, "Stats": stats}
+    modules = {
+        "Credibility": credibility,
+        "Report": report,
+        "ServerLimits": server_limits,
+        "Stats": stats,
+        "Verify": verify,
+    }
     module = modules.get(name, errors)
     return getattr(module, name)

@@ -83,11 +83,19 @@ class Accounts:
     def delivered(self, command: ev.Deliver, now: float) -> None:
         """Notes items that are done."""
         number, items, failed = command.map, len(command.values), len(command.failures)
+        if not command.counted:
+            self._done(number, items, failed, now)
+        for index, each in command.failures.items():
+            self._errors.add(number, index, each)
+
+    def held(self, command: ev.Held, now: float) -> None:
+        """Notes items that are done and not delivered yet."""
+        self._done(command.map, command.count, command.failed, now)
+
+    def _done(self, number: int, items: int, failed: int, now: float) -> None:
         self._throughput.add(items, now)
         self._standing.delivered(number, items, failed, now)
         self.history.delivered(number, items, failed)
-        for index, each in command.failures.items():
-            self._errors.add(number, index, each)
 
     def failed(self, command: ev.Fail) -> None:
         """Notes the item that ends its map."""

@@ -7,6 +7,7 @@ change puts workers and maps into the tables where they then belong.
 from __future__ import annotations
 
 import heapq
+from collections import Counter, deque
 from itertools import pairwise
 
 from .agenda import Agenda
@@ -26,6 +27,8 @@ class Books:
         self.stuck: dict[int, Worker] = {}
         """Workers with chunks that wait behind nothing but what they were told to stop."""
         self.active: set[int] = set()
+        self.networks: Counter[str] = Counter()
+        """Where the active ones are."""
         self.capacity = 0
         self.maps: dict[int, Map] = {}
         self.turns: list[tuple[float, int]] = []
@@ -68,10 +71,12 @@ class Books:
 
     def mark_worker(self, worker: Worker) -> None:
         """Puts a worker where it belongs after its leases or capacity changed."""
-        if worker.is_active:
+        if worker.is_active and worker.id not in self.active:
             self.active.add(worker.id)
-        else:
+            self.networks[worker.network] += 1
+        elif not worker.is_active and worker.id in self.active:
             self.active.discard(worker.id)
+            self.networks -= Counter((worker.network,))
         has_place = worker.has_place
         for table, belongs in (
             (self.idle, has_place),
@@ -86,7 +91,7 @@ class Books:
     def mark_map(self, current: Map) -> None:
         """Puts a map where it belongs after its queue or its demand changed."""
         alive = current.id in self.maps
-        queued = bool(current.queue or current.suspects)
+        queued = bool(current.queue or current.suspects or current.copies)
         if alive and queued and not current.in_turn:
             current.in_turn = True
             heapq.heappush(self.turns, (current.served, current.id))
@@ -205,8 +210,8 @@ class Books:
 
     def add_chunk(self, chunk: Chunk) -> None:
         """Enters a queued chunk, last in line."""
-        chunk.map.chunks[chunk.stop] = chunk
-        (chunk.map.suspects if chunk.failed_by else chunk.map.queue).append(chunk)
+        chunk.map.chunks[chunk.key] = chunk
+        _queue_of(chunk).append(chunk)
         self.mark_map(chunk.map)
 
     def note_relent(self, current: Map) -> None:
@@ -221,7 +226,7 @@ class Books:
 
     def put_back(self, chunk: Chunk) -> None:
         """Puts a chunk that was taken out of a queue first in line."""
-        (chunk.map.suspects if chunk.failed_by else chunk.map.queue).appendleft(chunk)
+        _queue_of(chunk).appendleft(chunk)
         self.mark_map(chunk.map)
 
     def cut(self, chunk: Chunk, index: int) -> Chunk:
@@ -239,18 +244,33 @@ class Books:
             failures=chunk.failures,
             departures=chunk.departures,
             failed_by=set(chunk.failed_by),
+            copy=chunk.copy,
+            voters=chunk.voters,
+            networks=chunk.networks,
         )
         chunk.parcel.chunks += 1
-        chunk.map.chunks[head.stop] = head
+        chunk.map.chunks[head.key] = head
         chunk.answered_up_to(index)
         return head
 
     def finish(self, chunk: Chunk) -> Parcel | None:
         """Takes a chunk off the books, and returns its parcel if no other needs it."""
         chunk.become(ChunkState.DONE)
-        del chunk.map.chunks[chunk.stop]
+        del chunk.map.chunks[chunk.key]
         chunk.parcel.chunks -= 1
-        return None if chunk.parcel.chunks else chunk.parcel
+        return self._parcel_over(chunk.map, chunk.parcel)
+
+    def settle(self, current: Map, parcel: Parcel, count: int) -> Parcel | None:
+        """Notes that items are not doubted any more; returns their parcel as `finish` does."""
+        parcel.unsettled -= count
+        current.unsettled -= count
+        return self._parcel_over(current, parcel)
+
+    def _parcel_over(self, current: Map, parcel: Parcel) -> Parcel | None:
+        if parcel.chunks or parcel.unsettled:
+            return None
+        current.parcels.pop(parcel.start, None)
+        return parcel
 
     def remove_map(self, current: Map) -> None:
         """Forgets a map, whose leases are closed already."""
@@ -302,21 +322,33 @@ class Books:
             self._check_map(current)
 
     def _check_map(self, current: Map) -> None:
-        queued = [*current.queue, *current.suspects]
-        assert len({chunk.stop for chunk in queued}) == len(queued)
+        queued = [*current.queue, *current.suspects, *current.copies]
+        assert len({chunk.key for chunk in queued}) == len(queued)
         assert bool(queued) <= current.in_turn, "queued and never its turn"
         assert (current.demanded is None) == (current.id not in self.demands)
         wants = not current.ended and current.demanded is None and not current.queue
         assert wants == (current.id in self.wanting)
         ranges = []
-        for stop, chunk in current.chunks.items():
-            assert stop == chunk.stop
+        for key, chunk in current.chunks.items():
+            assert key == chunk.key
+            assert not any(lease.worker.id in chunk.voters for lease in chunk.leases)
             assert (chunk in queued) == (chunk.state is ChunkState.QUEUED) == (not chunk.leases)
             assert all(lease.begin <= lease.next <= chunk.stop for lease in chunk.leases)
-            ranges.append((chunk.next, chunk.stop))
+            assert chunk.next < chunk.stop
+            if not chunk.copy:
+                ranges.append((chunk.next, chunk.stop))
         ranges.sort()
         assert all(one[1] <= other[0] for one, other in pairwise(ranges))
-        assert all(start < stop for start, stop in ranges)
         pending = sum(stop - start for start, stop in ranges)
         assert current.answered + pending == current.arrived, "an item is lost or doubled"
         assert current.paces.keys() <= self.workers.keys()
+        if current.verified:
+            unsettled = sum(parcel.unsettled for parcel in current.parcels.values())
+            assert unsettled == current.unsettled <= current.answered
+
+
+def _queue_of(chunk: Chunk) -> deque[Chunk]:
+    current = chunk.map
+    if chunk.copy:
+        return current.copies
+    return current.suspects if chunk.failed_by else current.queue

@@ -13,6 +13,7 @@ from .display import Display
 from .errors import ConfigurationError
 from .replay import Kept
 from .seeds import SeedKind, seeded
+from .verify import Verify, VerifyOption, chosen
 from .worker.rules import Rules
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class MapOptions(TypedDict, total=False):
             (or NumPy `SeedSequence`) and the index of the item, and on nothing else.
         seed_kind: Whose generators: "numpy" (the default), `numpy.random.Generator`, or "random",
             `random.Random`.
+        verify: How results of volunteers come to be believed: "auto", a `Verify`, or False for as
+            they come.
     """
 
     errors: Errors | None
@@ -57,6 +60,7 @@ class MapOptions(TypedDict, total=False):
     buffersize: int | None
     seed: int | SeedSequence | None
     seed_kind: SeedKind | None
+    verify: VerifyOption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,8 @@ class Call:
         wrapper: What is sent in the function's place, if something is.
         kept: How much of the items is kept for errors.
         check: Whether to look at it before others compute.
+        verify: How results of volunteers come to be believed, None for as they come.
+        hidden: How many leading arguments of each item the owner did not give.
     """
 
     function: Callable[..., Any]
@@ -127,6 +133,8 @@ class Call:
     wrapper: Callable[..., Any] | None = None
     kept: Kept = field(default_factory=Kept)
     check: bool = False
+    verify: Verify | None = None
+    hidden: int = 0
 
     @property
     def callee(self) -> Callable[..., Any]:
@@ -166,8 +174,11 @@ class Call:
         if seed is not None:
             function = seeded(function, seed, seed_kind)
             items = ((index, *arguments) for index, arguments in enumerate(items))
+        verify = options.get("verify")
         return replace(
             self,
+            verify=self.verify if verify is None else chosen(verify),
+            hidden=int(seed is not None),
             function=function,
             items=items,
             limits=self.limits.overridden(_one_chunk_size(options)),

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import TypeAlias, assert_never
 
 from . import codec, protocol
 from . import events as ev
 from .accounts import Accounts
 from .answers import decode_result
+from .arbiter import Arbiter
 from .blobs import Blobs
 from .bulletin import Bulletin
 from .dismissal import BY_OWNER
@@ -28,10 +30,14 @@ from .errors import ClosedError, DecodeError, ProtocolError
 from .function import Shipment
 from .history import History
 from .job import MappedFunction
+from .quorum import Arbitrate, Verdict
+from .referee import Referee
 from .roster import Device, Roster, Worker
 from .scheduler import Scheduler
 from .server_limits import ServerLimits
 from .stats import Stats
+from .trust import Trust, network_of
+from .verify import Verify
 
 logger = logging.getLogger("nitocris.coordinator")
 
@@ -40,7 +46,7 @@ MAX_BAD_RESULTS = 3
 LARGE_RESULT_BYTES = 256 * 1024
 """A result of at least this size is decoded in a thread, so that nobody else waits for it."""
 
-ToOwner: TypeAlias = ev.Demand | ev.Deliver | ev.Finish | ev.Fail
+ToOwner: TypeAlias = ev.Demand | ev.Deliver | ev.Held | ev.Finish | ev.Fail
 
 
 @dataclass(slots=True)
@@ -50,6 +56,7 @@ class _Map:
     inbox: Callable[[ToOwner], None]
     mapped: MappedFunction
     indexed: bool
+    referee: Referee | None = None
 
     def label(self, index: int) -> str:
         """What the owner calls an item."""
@@ -81,6 +88,7 @@ class Coordinator:
         self._scheduler = Scheduler()
         self._maps: dict[int, _Map] = {}
         self._workers = Roster()
+        self._trust = Trust(SystemRandom().random)
         self._blobs = Blobs()
         self._bulletin = Bulletin(self._loop.call_later, self.progress, self._workers.readers)
         self._accounts = Accounts(title, self._loop.time())
@@ -163,6 +171,9 @@ class Coordinator:
         keep_going: bool = False,
         retries: int = 0,
         indexed: bool = True,
+        verify: Verify | None = None,
+        hold: bool = False,
+        hidden: int = 0,
     ) -> int:
         """Opens a map and returns its number; what the owner must know goes to `inbox`.
 
@@ -179,17 +190,43 @@ class Coordinator:
                 ends the map.
             retries: How often an item is tried again that failed in a transient way.
             indexed: Whether the index of an item means something to the owner.
+            verify: How results of volunteers are to be believed, None for as they come.
+            hold: Whether those that may be undone are kept until the map is over.
+            hidden: How many leading arguments of each item the owner did not give.
         """
         number = self._next_map
         self._next_map += 1
         self._maps[number] = _Map(function, registry, inbox, mapped, indexed)
         self._blobs.keep(number, function.blobs)
         self._bulletin.stir()
+        if verify:
+            self._maps[number].referee = Referee(
+                number,
+                verify,
+                self._trust,
+                Arbiter(function, registry, timeout),
+                self._execute,
+                self._present,
+                keep_going=keep_going,
+                hold=hold,
+                hidden=hidden,
+            )
         self._handle(
-            ev.MapStarted(number, total, chunk_size, timeout, item_timeout, keep_going, retries)
+            ev.MapStarted(
+                number,
+                total,
+                chunk_size,
+                timeout,
+                item_timeout,
+                keep_going or verify is not None,  # else a stranger's exception would end it
+                retries,
+                verify is not None,
+            )
         )
         ledger, now = self._scheduler.ledger_of(number), self._loop.time()
         self._accounts.started(number, mapped, function.sha256, total, ledger, now)
+        if referee := self._maps[number].referee:
+            self.history.verified(number, referee.quorum.credibility)
         return number
 
     def supply(self, number: int, start: int, count: int, items: Shipment) -> None:
@@ -262,7 +299,9 @@ class Coordinator:
         worker = self._workers.join(
             device, is_browser=is_browser, name=name, address=address, now=self._loop.time()
         )
-        self._handle(ev.WorkerJoined(worker.number, 0, worker.title))
+        network = network_of(address)
+        self._trust.joined(worker.number, worker.title, network, own=not is_browser)
+        self._handle(ev.WorkerJoined(worker.number, 0, worker.title, network))
         self._bulletin.stir()
         return worker.number
 
@@ -315,6 +354,9 @@ class Coordinator:
             self._handle(ev.WorkerLeft(number))
             self._echo.left(number)
             self._bulletin.stir()
+            for current in self._maps.values():
+                if current.referee:
+                    current.referee.left()
 
     async def receive(self, number: int, frame: bytes) -> None:
         """Takes a frame from an admitted device.
@@ -446,6 +488,14 @@ class Coordinator:
                 self._accounts.delivered(command, self._loop.time())
                 self._bulletin.stir()
                 self._maps[command.map].inbox(command)
+            case ev.Held():
+                self._accounts.held(command, self._loop.time())
+                self._bulletin.stir()
+                self._maps[command.map].inbox(command)
+            case ev.Answered() | ev.AllAnswered():
+                referee = self._maps[command.map].referee
+                assert referee is not None
+                referee.judge(command)
             case ev.Finish() | ev.Fail():
                 if isinstance(command, ev.Fail):
                     self._accounts.failed(command)
@@ -454,6 +504,31 @@ class Coordinator:
                     current.inbox(command)
             case _:
                 assert_never(command)
+
+    def _execute(self, verdict: Verdict) -> None:
+        """Performs what the referee of a map says."""
+        match verdict:
+            case ev.Dismiss():
+                if verdict.worker in self._present():
+                    self.announce(verdict.worker, 0)  # nothing is lent while it says goodbye
+                self._perform(verdict)
+            case Arbitrate():
+                raise AssertionError("the referee does that")
+            case _ if verdict.map not in self._maps:
+                pass  # it was given up meanwhile
+            case ev.Doubted() | ev.Settled():
+                self._handle(verdict)
+            case ev.Deliver() | ev.Held():
+                self._perform(verdict)
+            case ev.Fail():
+                self._handle(ev.MapCancelled(verdict.map))
+                self._perform(verdict)
+            case _:
+                assert_never(verdict)
+
+    def _present(self) -> Set[int]:
+        """Returns the devices that compute."""
+        return {worker.number for worker in self._workers if worker.capacity}
 
     def _send(self, number: int, message: protocol.FromCoordinator) -> None:
         if worker := self._workers.get(number):
@@ -493,6 +568,8 @@ class Coordinator:
 
     def _drop_map(self, number: int) -> _Map | None:
         current = self._maps.pop(number, None)
+        if current and current.referee:
+            current.referee.close()
         self._blobs.drop(number)
         self._echo.over(number)
         self._accounts.over(number, self._loop.time())

@@ -12,6 +12,7 @@
     ├── RemoteError                         the function raised, on a worker
     │   └── e.g. RemoteError and ValueError at once, so that `except ValueError` works
     ├── WorkerLostError                     items whose workers crashed or hung again and again
+    ├── DisagreementError                   devices gave different results, and none is believed
     ├── RefusedError                        the coordinator does not admit this worker
     └── ProtocolError                       the peer sent something that the protocol forbids
         └── DecodeError                     bytes that are no value of the codec
@@ -95,6 +96,10 @@ class WorkerLostError(NitocrisError):
     index: int | None = None
     worker: str = ""
     attempts: int = 0
+
+
+class DisagreementError(NitocrisError):
+    """An item of a verified map has different results; the message says why that may be."""
 
 
 class RefusedError(NitocrisError):

@@ -13,11 +13,17 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class WorkerJoined:
-    """A device was admitted; it computes `capacity` chunks at once; people know it by its name."""
+    """A device was admitted; it computes `capacity` chunks at once.
+
+    Attributes:
+        name: What people know it by.
+        network: Where it is connected from, as far as several devices may be one person's.
+    """
 
     worker: int
     capacity: int
     name: str = ""
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class MapStarted:
         item_timeout: Seconds that one item may take; None for no limit but the lease's.
         keep_going: Whether an item that fails is delivered like any other; else it ends the map.
         retries: How often an item is computed again that failed in a transient way.
+        verified: Whether answers are only believed when `Settled` says so; then they are commanded
+            as `Answered` and not as `Deliver`.
     """
 
     map: int
@@ -55,6 +63,7 @@ class MapStarted:
     item_timeout: float | None = None
     keep_going: bool = False
     retries: int = 0
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,37 @@ class ItemCancelled:
 
     map: int
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """Items of a verified map, which are answered, shall be computed by another device as well.
+
+    Attributes:
+        parcel: The first item of the payload that they came in.
+        start: The first of them.
+        stop: The first one after them.
+        copy: A number for their answers, above 0 and not used before in this map.
+        voters: The devices that answered them already, which never get them again.
+        networks: Where these are, which is avoided while others are there.
+    """
+
+    map: int
+    parcel: int
+    start: int
+    stop: int
+    copy: int
+    voters: frozenset[int]
+    networks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """It is known what to believe of so many items of a payload; they are not doubted again."""
+
+    map: int
+    parcel: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +215,8 @@ Event: TypeAlias = (
     | InputEnded
     | MapCancelled
     | ItemCancelled
+    | Doubted
+    | Settled
     | ResultArrived
     | LeaseFailed
     | ResultRejected
@@ -291,6 +333,46 @@ class Deliver:
     start: int
     values: Sequence[object]
     failures: Mapping[int, Failed] = field(default_factory=dict)
+    counted: bool = False
+    """Whether `Held` told of them before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """So many items are believed, and delivered when the map is over, unless doubts arise."""
+
+    map: int
+    count: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Judge what a worker answered for the items from `start` on.
+
+    Attributes:
+        worker: The worker; None if several were lost and the item is given up.
+        copy: 0 for the first answer, else the number of `Doubted`.
+        parcel: The first item of the payload that they came in.
+        payload: That payload.
+        failures: As of `Deliver`.
+    """
+
+    map: int
+    worker: int | None
+    copy: int
+    parcel: int
+    payload: object
+    start: int
+    values: Sequence[object]
+    failures: Mapping[int, Failed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AllAnswered:
+    """Every item of a verified map has its first answer."""
+
+    map: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +413,9 @@ Command: TypeAlias = (
     | Rest
     | Dismiss
     | Deliver
+    | Held
+    | Answered
+    | AllAnswered
     | Release
     | Finish
     | Fail

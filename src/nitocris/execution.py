@@ -46,6 +46,7 @@ from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
 from .terminal import Terminal
 from .tls import fingerprint, server_context
+from .verify import Verify, chosen
 from .worker.shared import Shared
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ class DistributedExecution(Executor):
             same script computes only what is missing.
         durability: How soon they are kept: within a second ("batched"), or each one before you
             get it ("always").
+        verify: How results of volunteers come to be believed: `"auto"`, a `Verify`, or None for as
+            they come, which is for volunteers whom you trust.
         title: What volunteers see; by default the name of the script.
         description: What the work is for, in some sentences of plain text for volunteers.
         certfile: A certificate as a PEM file, so that links begin with `https://`.
@@ -139,6 +142,7 @@ class DistributedExecution(Executor):
         results: Literal["safe", "pickle"] = "safe",
         journal: str | os.PathLike[str] | None = None,
         durability: Durability = "batched",
+        verify: Verify | Literal["auto"] | None = None,
         title: str | None = None,
         description: str | None = None,
         certfile: str | os.PathLike[str] | None = None,
@@ -167,6 +171,7 @@ class DistributedExecution(Executor):
             retries=retries,
             retry_on=retry_on,
         )
+        self._verify = chosen(verify)
         self._display = _display(progress)
         self._check = progress is True and not local_workers if check is None else check
         self._options = Options(
@@ -511,6 +516,7 @@ class DistributedExecution(Executor):
             examine=not self._options.packages,
             display=self._display,
             check=self._check and not self._options.pickled_results,
+            verify=self._verify,
         ).with_options(options)
 
     def _look(self, call: Call, items: Sequence[tuple[Any, ...]]) -> Check:

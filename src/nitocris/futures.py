@@ -228,6 +228,8 @@ class Futures:
                 raise note.failed.error
             case ev.Finish():
                 pass  # of a map that had no future left
+            case ev.Held():
+                pass  # never of futures
             case _:
                 assert_never(note)
 

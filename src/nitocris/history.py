@@ -5,8 +5,10 @@ Times are seconds of the clock that it is told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from .credibility import Credibility
 from .job import MappedFunction
 from .ledger import Ledger
 from .report import Provenance, Report, SlowItem, WorkerShare
@@ -24,6 +26,10 @@ class _Record:
     items: int = 0
     failed: int = 0
     reused: int = 0
+    credibility: Callable[[], Credibility] | None = None
+    """Says how its results are believed, while it runs."""
+    trust: Credibility | None = None
+    """The same, when it is over."""
 
 
 class History:
@@ -74,10 +80,16 @@ class History:
         record.items += items
         record.reused += items
 
+    def verified(self, number: int, credibility: Callable[[], Credibility]) -> None:
+        """Notes who knows how the results of a map are believed."""
+        self._running[number].credibility = credibility
+
     def over(self, number: int, now: float) -> None:
         """Notes the end of a map."""
         if record := self._running.pop(number, None):
             record.ended = now
+            if record.credibility:
+                record.trust, record.credibility = record.credibility(), None
             record.without_workers = self._without_workers(now) - record.without_workers
 
     @property
@@ -116,6 +128,7 @@ class History:
             ),
             provenance=provenance,
             reused=record.reused,
+            trust=record.credibility() if record.credibility else record.trust,
         )
 
     def _without_workers(self, now: float) -> float:

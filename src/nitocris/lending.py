@@ -119,7 +119,19 @@ def _take(books: Books, current: Map, worker: Worker) -> Chunk | None:
         if worker.id not in chunk.failed_by or books.active <= chunk.failed_by:
             current.suspects.remove(chunk)
             return chunk
+    for _ in range(min(TRIES, len(current.copies))):
+        if _may_answer(books, worker, current.copies[0]):
+            return current.copies.popleft()
+        current.copies.rotate(-1)  # lest those that nobody here may have hide the others
     return current.queue.popleft() if current.queue else None
+
+
+def _may_answer(books: Books, worker: Worker, chunk: Chunk) -> bool:
+    """Whether a worker may compute what others answered; elsewhere than they, if possible."""
+    if worker.id in chunk.voters:
+        return False
+    elsewhere = any(network not in chunk.networks for network in books.networks)
+    return worker.network not in chunk.networks or not elsewhere
 
 
 def _lend_chunk(books: Books, worker: Worker, chunk: Chunk) -> Iterator[ev.Command]:
@@ -203,7 +215,7 @@ def _helper(books: Books, chunk: Chunk) -> Worker | None:
     helpers = [worker for worker in idle if _may(worker, chunk)]
     if not helpers:
         all_hang = all(_very_late_at(books, lease) <= books.now for lease in chunk.leases)
-        return next((worker for worker in idle if all_hang), None)
+        return next((each for each in idle if all_hang and each.id not in chunk.voters), None)
     helper = min(helpers, key=lambda worker: _mean_pace(worker, chunk.map))
     fastest = min(_mean_pace(lease.worker, chunk.map) for lease in chunk.leases)
     all_late = all(lease.id in books.late for lease in chunk.leases)
@@ -243,7 +255,7 @@ def _take_over(books: Books) -> Iterator[ev.Command]:
 
 def _may(worker: Worker, chunk: Chunk) -> bool:
     """Whether a worker is another one than those that have or failed a chunk."""
-    return worker.id not in chunk.failed_by and all(
+    return worker.id not in chunk.failed_by | chunk.voters and all(
         each.worker is not worker for each in chunk.leases
     )
 

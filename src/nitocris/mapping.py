@@ -84,7 +84,11 @@ def _results(
                 preflight.surpass()
                 deliveries.add(note)
                 watch.done += len(note.values)
-                tracker.advance(len(note.values))
+                if not note.counted:
+                    tracker.advance(len(note.values))
+            case ev.Held():
+                preflight.surpass()
+                tracker.advance(note.count)
             case ev.Finish():
                 return list(deliveries.ready)
             case ev.Fail():

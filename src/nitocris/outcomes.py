@@ -110,7 +110,7 @@ class Outcomes:
             if index < begin:
                 continue
             if failure.transient and chunk.attempt <= current.retries:
-                self._deliver(current, begin, values[begin - first : position], failed)
+                self._deliver(lease, begin, values[begin - first : position], failed)
                 begin, failed = index + 1, {}
                 retried.append(_another_attempt(lease, index))
                 continue
@@ -119,24 +119,41 @@ class Outcomes:
             name = lease.worker.name
             final = ev.Failed(failure.error, name, chunk.attempt, parcel.payload, place)
             if not current.keep_going:
-                self._deliver(current, begin, values[begin - first : position], failed)
+                self._deliver(lease, begin, values[begin - first : position], failed)
                 self._fail_map(current, index, final)
                 return []
             failed[index] = final
         fresh = values if begin == first else values[begin - first :]
-        self._deliver(current, begin, fresh, failed)
+        self._deliver(lease, begin, fresh, failed)
         return retried
 
     def _deliver(
         self,
-        current: Map,
+        by: Lease | Chunk,
         start: int,
         values: Sequence[object],
         failed: Mapping[int, ev.Failed],
     ) -> None:
-        if values:
+        """Hands answers on: those of a lease, or what is known of a chunk without one."""
+        chunk, worker = (by.chunk, by.worker.id) if isinstance(by, Lease) else (by, None)
+        current = chunk.map
+        if not values:
+            return
+        if not chunk.copy:
             current.answered += len(values)
+        if not current.verified:
             self._emit(ev.Deliver(current.id, start, values, failed))
+            return
+        parcel = chunk.parcel
+        if not chunk.copy:
+            parcel.unsettled += len(values)
+            current.unsettled += len(values)
+            current.parcels[parcel.start] = parcel
+        self._emit(
+            ev.Answered(
+                current.id, worker, chunk.copy, parcel.start, parcel.payload, start, values, failed
+            )
+        )
 
     def _complete(self, lease: Lease) -> None:
         """Notes that a lease answered the last item of its chunk."""
@@ -251,7 +268,7 @@ class Outcomes:
         if not current.keep_going:
             self._fail_map(current, index, failed)
             return
-        self._deliver(current, index, [None], {index: failed})
+        self._deliver(chunk, index, [None], {index: failed})
         self._finish_chunk(chunk)
         self.finish_if_done(current)
 
@@ -262,7 +279,7 @@ class Outcomes:
         current = chunk.map
         for lease in list(chunk.leases):
             self.cancel(lease)
-        for queue in (current.queue, current.suspects):
+        for queue in (current.queue, current.suspects, current.copies):
             if chunk in queue:
                 queue.remove(chunk)
         self._books.mark_map(current)
@@ -270,8 +287,39 @@ class Outcomes:
         self._finish_chunk(chunk)
         self.finish_if_done(current)
 
+    def doubted(self, current: Map, event: ev.Doubted) -> None:
+        """Queues answered items for other workers as well."""
+        parcel = current.parcels[event.parcel]
+        parcel.chunks += 1
+        self._books.add_chunk(
+            Chunk(
+                current,
+                parcel,
+                event.start,
+                event.stop,
+                copy=event.copy,
+                voters=event.voters,
+                networks=event.networks,
+            )
+        )
+
+    def settled(self, current: Map, event: ev.Settled) -> None:
+        """Notes what is not doubted any more."""
+        parcel = self._books.settle(current, current.parcels[event.parcel], event.count)
+        if parcel:
+            self._emit(ev.Release(current.id, parcel.payload))
+        self.finish_if_done(current)
+
     def finish_if_done(self, current: Map) -> None:
-        """Ends a map whose items are all answered."""
+        """Ends a map whose items are all answered, and believed where that is wanted."""
+        if current.verified and current.ended and current.answered == current.arrived:
+            if not current.told:
+                current.told = True
+                self._emit(ev.AllAnswered(current.id))
+            if current.unsettled:
+                return
+            for chunk in list(current.chunks.values()):
+                self._withdraw(chunk)
         if current.ended and not current.chunks:
             self.end(current)
             self._emit(ev.Finish(current.id))
@@ -285,6 +333,15 @@ class Outcomes:
         self._books.remove_map(current)
         for worker_id in current.paces:
             self._emit(ev.Forget(worker_id, current.id))
+
+    def _withdraw(self, chunk: Chunk) -> None:
+        """Gives up a copy that nobody needs any more."""
+        for lease in list(chunk.leases):
+            self.cancel(lease)
+        if chunk in chunk.map.copies:
+            chunk.map.copies.remove(chunk)
+        self._books.mark_map(chunk.map)
+        self._finish_chunk(chunk)
 
     def _finish_chunk(self, chunk: Chunk) -> None:
         parcel = self._books.finish(chunk)
@@ -307,4 +364,7 @@ def _another_attempt(lease: Lease, index: int) -> Chunk:
         index + 1,
         attempt=chunk.attempt + 1,
         failed_by={lease.worker.id},
+        copy=chunk.copy,
+        voters=chunk.voters,
+        networks=chunk.networks,
     )

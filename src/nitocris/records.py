@@ -57,6 +57,8 @@ class Parcel:
     payload: object
     start: int
     chunks: int = 1
+    unsettled: int = 0
+    """Items of a verified map that are answered and may yet be doubted."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +81,17 @@ class Chunk:
     """How many workers left while they had the item `next`."""
     failed_by: set[int] = field(default_factory=set)
     """The workers that failed it; others are preferred."""
+    copy: int = 0
+    """0 for the items' first answer, else which of their doubts this is for."""
+    voters: frozenset[int] = frozenset()
+    """The workers that have answered its items already and never get them again."""
+    networks: frozenset[str] = frozenset()
+    """Where these are; others are preferred."""
+
+    @property
+    def key(self) -> int | tuple[int, int]:
+        """What no two chunks of a map share."""
+        return (self.copy, self.stop) if self.copy else self.stop
 
     @property
     def remaining(self) -> int:
@@ -117,8 +130,10 @@ class Map:
     queue: deque[Chunk] = field(default_factory=deque)
     suspects: deque[Chunk] = field(default_factory=deque)
     """Queued as well; these are for other workers than those that failed them."""
-    chunks: dict[int, Chunk] = field(default_factory=dict)
-    """Those queued or leased, by their `stop`, which no two of them share."""
+    copies: deque[Chunk] = field(default_factory=deque)
+    """Queued as well; these are for other workers than those that answered them."""
+    chunks: dict[int | tuple[int, int], Chunk] = field(default_factory=dict)
+    """Those queued or leased, by their `key`."""
     paces: dict[int, Pace] = field(default_factory=dict)
     """Of the workers that know the function."""
     durations: Durations = field(default_factory=Durations)
@@ -127,6 +142,13 @@ class Map:
     in_turn: bool = False
     """Whether it is in `Books.turns`."""
     ledger: Ledger = field(default_factory=Ledger)
+    verified: bool = False
+    parcels: dict[int, Parcel] = field(default_factory=dict)
+    """Of a verified map, by their first item, as long as items of them are not settled."""
+    unsettled: int = 0
+    """Items that are answered and may yet be doubted."""
+    told: bool = False
+    """Whether it was told that all items are answered."""
 
     @property
     def limit(self) -> float:
@@ -142,6 +164,7 @@ class Worker:
 
     id: int
     name: str = ""
+    network: str = ""
     capacity: int = 0
     running: dict[int, Lease] = field(default_factory=dict)
     waiting: dict[int, Lease] = field(default_factory=dict)

@@ -79,7 +79,8 @@ class Rehearsal:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=elsewhere,
-                env=os.environ | {"TMPDIR": elsewhere},  # so that nothing is left if it is killed
+                # Nothing is left if it is killed, and sets have the order that they have elsewhere.
+                env=os.environ | {"TMPDIR": elsewhere, "PYTHONHASHSEED": "0"},
                 start_new_session=True,  # Ctrl-C is for the owner, who then kills this
             ) as process,
         ):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from .credibility import Credibility
+
 
 @dataclass(frozen=True, slots=True)
 class SlowItem:
@@ -103,6 +105,7 @@ class Report:
         reused: Items whose results were in the journal; they are among `items`.
         journal_problem: Why results are not kept in the journal any more; empty if they are, or if
             there is none.
+        trust: How they were believed, None without `verify`.
     """
 
     function: str
@@ -120,6 +123,7 @@ class Report:
     provenance: Provenance
     reused: int = 0
     journal_problem: str = ""
+    trust: Credibility | None = None
 
     def __str__(self) -> str:
         return "\n".join(
@@ -160,6 +164,8 @@ class Report:
         if self.slowest:
             slow = ", ".join(f"{each.index} ({_seconds(each.seconds)})" for each in self.slowest)
             rows.append(("slowest items", slow))
+        if self.trust:
+            rows.append(("believed", str(self.trust)))
         rows += [(each.name, _share(each)) for each in self.workers]
         came = self.provenance
         pyodide = f", Pyodide {came.pyodide}" if came.pyodide else ""

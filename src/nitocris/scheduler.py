@@ -39,7 +39,9 @@ class Scheduler:
             case ev.WorkerJoined():
                 name = event.name or f"worker {event.worker}"
                 tally = WorkerTally(Throughput(now))
-                self._books.resize(Worker(event.worker, name, tally=tally), event.capacity)
+                self._books.resize(
+                    Worker(event.worker, name, event.network, tally=tally), event.capacity
+                )
             case ev.WorkerResized():
                 if worker := self._books.workers.get(event.worker):
                     self._resize(worker, event.capacity)
@@ -64,6 +66,12 @@ class Scheduler:
                     self._outcomes.end(current)
             case ev.ItemCancelled():
                 self._cancel_item(event)
+            case ev.Doubted():
+                if current := self._books.maps.get(event.map):
+                    self._outcomes.doubted(current, event)
+            case ev.Settled():
+                if current := self._books.maps.get(event.map):
+                    self._outcomes.settled(current, event)
             case ev.ResultArrived():
                 if lease := self._lease_of(event.lease, event.worker):
                     self._outcomes.answered(lease, event)
@@ -207,6 +215,7 @@ class Scheduler:
             event.retries,
             # Not before all the others, for what they had while it was not there.
             served=self._books.served,
+            verified=event.verified,
         )
         self._books.maps[event.map] = current
         self._commands.extend(first_demand(self._books, current))

@@ -170,6 +170,8 @@ class Stream:
         if isinstance(note, ev.Demand):
             self._requests.put(note)
             return
+        if isinstance(note, ev.Held):
+            return  # never of a stream
         if not isinstance(note, ev.Deliver):
             self._requests.put(None)
         self._tell(note)

@@ -59,6 +59,10 @@ def start_map(
             keep_going=call.keep_going,
             retries=call.limits.retries,
             indexed=indexed,
+            verify=call.verify,
+            # A stream hands its results over at once, and a buffer waits for them.
+            hold=indexed and call.buffersize is None,
+            hidden=call.hidden,
         )
         opened.append(number)
         return number

@@ -3,6 +3,7 @@
 python -m tests.simulation --seed 17        tells the story of one seed
 python -m tests.simulation --seeds 10000    runs many, prints how to replay what failed
 python -m tests.simulation --efficiency     measures the table of docs/scheduler.md
+python -m tests.simulation --saboteurs      measures the table of docs/trust.md
 python -m tests.simulation --crowd          100,000 workers and 10 million items
 """
 
@@ -12,7 +13,7 @@ import argparse
 import sys
 import traceback
 
-from . import chaos, efficiency
+from . import chaos, efficiency, saboteurs
 
 
 def main() -> int:
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="one scenario, with its story")
     parser.add_argument("--seeds", type=int, help="so many scenarios")
     parser.add_argument("--efficiency", action="store_true", help="the table")
+    parser.add_argument("--saboteurs", action="store_true", help="the table of volunteers that lie")
     parser.add_argument("--crowd", action="store_true", help="100,000 workers, 10 million items")
     parser.add_argument("--first", type=int, default=0, help="the first seed of them")
     options = parser.parse_args()
@@ -32,11 +34,18 @@ def main() -> int:
         print(efficiency.table([scenario() for scenario in efficiency.SCENARIOS]), end="")
     if options.crowd:
         print(efficiency.table([efficiency.crowd(workers=100_000, items=10_000_000)]), end="")
+    failed: list[object] = []
+    if options.saboteurs:
+        harms = saboteurs.measure()
+        print(saboteurs.table(harms), end="")
+        failed += [each for each in harms if each.wrong > saboteurs.MOST_WRONG]
+        failed += [each for each in harms if each.work > saboteurs.MOST_WORK]
     if not options.seeds:
-        return 0
+        return 1 if failed else 0
     seeds = range(options.first, options.first + options.seeds)
-    failed = [seed for seed in seeds if not passes(seed)]
-    print(f"{len(seeds)} seeds, {len(failed)} failed")
+    broken = [seed for seed in seeds if not passes(seed)]
+    print(f"{len(seeds)} seeds, {len(broken)} failed")
+    failed += broken
     return 1 if failed else 0
 
 

@@ -16,6 +16,8 @@ def test_the_public_names() -> None:
     assert nitocris.__all__ == [
         "ClosedError",
         "ConfigurationError",
+        "Credibility",
+        "DisagreementError",
         "DistributedExecution",
         "EncodeError",
         "ItemTimeoutError",
@@ -31,6 +33,7 @@ def test_the_public_names() -> None:
         "ServerLimits",
         "Shared",
         "Stats",
+        "Verify",
         "WorkerLostError",
     ]
     assert all(getattr(nitocris, name).__name__ == name for name in nitocris.__all__)

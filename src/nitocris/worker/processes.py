@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from multiprocessing.connection import Connection, wait
 
@@ -48,7 +48,8 @@ class ComputeProcess:
         self._process = _SPAWN.Process(
             target=_main, args=(child, self._runs, self._folder, max_memory), daemon=True
         )
-        self._process.start()
+        with _fixed_hashes():
+            self._process.start()
         child.close()
 
     def run(
@@ -92,6 +93,20 @@ class ComputeProcess:
         """The child's exit code, negative for a signal; None while it lives."""
         self._process.join(timeout=1)
         return self._process.exitcode
+
+
+@contextlib.contextmanager
+def _fixed_hashes() -> Iterator[None]:
+    """Has children walk through a set of texts in one order on all machines."""
+    former = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = "0"
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ["PYTHONHASHSEED"]
+        else:
+            os.environ["PYTHONHASHSEED"] = former
 
 
 def _main(connection: Connection, runs: Runs, folder: str, max_memory: int | None) -> None:

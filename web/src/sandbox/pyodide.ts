@@ -66,6 +66,8 @@ export async function startInterpreter(
     loadPyodide({
       indexURL: NOWHERE,
       lockFileURL: `${NOWHERE}pyodide-lock.json`,
+      // So that a set of texts has one order in all browsers, and their results can be compared.
+      env: { PYTHONHASHSEED: '0' },
       ...(makesSnapshot && { _makeSnapshot: true }),
       ...(snapshot && { _loadSnapshot: snapshot }),
       stdin: () => null,

@@ -1,0 +1,80 @@
+"""What is known of an item while it is judged: the votes, and what is believed.
+
+Case --votes--> Vote (a device's answer)      groups: votes that are the same, largest first
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from . import events as ev
+from .equality import same_failure
+
+
+class How(Enum):
+    """Why a result is believed."""
+
+    OWN = "own"
+    SINGLE = "single"
+    QUORUM = "quorum"
+    CHECK = "check"
+    ARBITER = "arbiter"
+
+
+@dataclass(slots=True, eq=False)
+class Vote:
+    """What somebody answered for an item; `worker` is None for this machine itself."""
+
+    worker: int | None
+    own: bool
+    value: object
+    failed: ev.Failed | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """One item that has been answered and is not delivered."""
+
+    parcel: int
+    payload: object
+    votes: list[Vote] = field(default_factory=list)
+    voters: set[int] = field(default_factory=set)
+    """Those that answered it, banned ones as well."""
+    asked: bool = False
+    """Whether another device was asked for an answer."""
+    arbitrating: bool = False
+    """Whether this machine computes it."""
+    disputed: bool = False
+    belief: Vote | None = None
+    how: How = How.SINGLE
+    told: bool = False
+    """Whether the owner was told that it is believed."""
+
+    def supporters(self) -> set[int]:
+        """Returns the devices because of which it is believed."""
+        return {vote.worker for vote in self.votes if vote.worker is not None}
+
+
+Equal = Callable[[object, object, bool], bool]
+"""Whether two values are the same; the flag says whether both come from one kind of runtime."""
+
+
+def groups(votes: list[Vote], equal: Equal) -> list[list[Vote]]:
+    """Returns the votes that are the same together, the largest group first."""
+    found: list[list[Vote]] = []
+    for vote in votes:
+        for group in found:
+            if _agree(group[0], vote, equal):
+                group.append(vote)
+                break
+        else:
+            found.append([vote])
+    return sorted(found, key=lambda group: -len(group))
+
+
+def _agree(one: Vote, other: Vote, equal: Equal) -> bool:
+    if one.failed or other.failed:
+        return bool(one.failed and other.failed and same_failure(one.failed, other.failed))
+    return equal(one.value, other.value, one.own == other.own)

@@ -1,0 +1,101 @@
+"""Which devices are believed, and how often: BOINC's adaptive replication.
+
+A stranger's answers are all confirmed until some have been; from then on each is left alone with
+probability 1 - 1/n, where n is how many were confirmed in a row, and never more often than the
+owner's share for rechecks allows.  A proven lie ends that for good.
+(D. P. Anderson, "BOINC: A Platform for Volunteer Computing", J. Grid Computing 18, 2020, 5.3.)
+
+Chance comes from outside, so the same numbers give the same decisions.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+PREFIXES = {4: 24, 6: 48}
+"""Bits of an address that one network shares, which is often one person's."""
+
+
+class Standing(Enum):
+    """What a device is to the owner."""
+
+    OWN = "own"
+    STRANGER = "stranger"
+    BANNED = "banned"
+
+
+@dataclass(slots=True)
+class _Repute:
+    name: str
+    network: str
+    standing: Standing
+    confirmed: int = 0
+
+
+class Trust:
+    """The reputation of all devices, across maps.
+
+    Args:
+        chance: Returns numbers from 0 to below 1 that no device can foresee.
+    """
+
+    def __init__(self, chance: Callable[[], float]) -> None:
+        self._chance = chance
+        self._reputes: dict[int, _Repute] = {}
+
+    def joined(self, worker: int, name: str, network: str, *, own: bool) -> None:
+        """Notes a device; nothing is known of a stranger."""
+        standing = Standing.OWN if own else Standing.STRANGER
+        self._reputes[worker] = _Repute(name, network, standing)
+
+    def is_own(self, worker: int) -> bool:
+        """Whether a device is the owner's, and believed."""
+        return self._reputes[worker].standing is Standing.OWN
+
+    def is_banned(self, worker: int) -> bool:
+        """Whether a device was found to lie."""
+        return self._reputes[worker].standing is Standing.BANNED
+
+    def name(self, worker: int) -> str:
+        """What people call a device."""
+        return self._reputes[worker].name
+
+    def network(self, worker: int) -> str:
+        """Where a device is connected from."""
+        return self._reputes[worker].network
+
+    def leaves_alone(self, worker: int, trust_after: int, recheck: float) -> bool:
+        """Whether a stranger's next answer is believed without another one; asks chance once.
+
+        Args:
+            worker: The device.
+            trust_after: Confirmed answers until it is trusted at all.
+            recheck: The least probability with which an answer is confirmed nevertheless.
+        """
+        confirmed = self._reputes[worker].confirmed
+        if confirmed < trust_after:
+            return False
+        return self._chance() >= max(recheck, 1 / confirmed)
+
+    def confirmed(self, worker: int) -> None:
+        """Notes an answer that turned out to be right."""
+        self._reputes[worker].confirmed += 1
+
+    def lied(self, worker: int) -> None:
+        """Notes a proven lie."""
+        repute = self._reputes[worker]
+        repute.standing, repute.confirmed = Standing.BANNED, 0
+
+
+def network_of(address: str | None) -> str:
+    """Returns the network of an address, /24 or /48; an empty text if there is none."""
+    try:
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    return str(ipaddress.ip_network((parsed, PREFIXES[parsed.version]), strict=False))
