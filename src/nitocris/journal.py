@@ -69,7 +69,8 @@ class Known:
     Attributes:
         number: That of the function in the journal.
         results: How many results of it are there.
-        has_changed: Whether there is another function of this name, and not this one.
+        has_changed: Whether it is new, and there is another one of this name that this process has
+            not used.
     """
 
     number: int
@@ -105,6 +106,7 @@ class Journal:
         self.path = path
         _check_path(path)
         self._lock = threading.Lock()
+        self._used: set[int] = set()
         with self._explained():
             self._file = sqlite3.connect(
                 path, timeout=0, isolation_level=None, check_same_thread=False
@@ -122,14 +124,17 @@ class Journal:
             run = self._file.execute
             found = run("SELECT id FROM functions WHERE fingerprint = ?", (fingerprint,)).fetchone()
             if found is not None:
+                self._used.add(found[0])
                 count = run("SELECT count(*) FROM results WHERE function = ?", found).fetchone()
                 return Known(int(found[0]), int(count[0]), has_changed=False)
-            others = run("SELECT count(*) FROM functions WHERE name = ?", (name,)).fetchone()
+            others = {each[0] for each in run("SELECT id FROM functions WHERE name = ?", (name,))}
             number = run(
                 "INSERT INTO functions (fingerprint, name, first) VALUES (?, ?, ?)",
                 (fingerprint, name, time.time()),
             ).lastrowid
-            return Known(number or 0, 0, has_changed=bool(others[0]))
+            has_changed = bool(others - self._used)
+            self._used.add(number or 0)
+            return Known(number or 0, 0, has_changed)
 
     def get(self, key: bytes) -> bytes | None:
         """Returns the encoded result with this key; None if there is none that is whole."""

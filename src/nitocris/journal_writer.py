@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from .journal import FAULTS, Journal, Row
+from .errors import NitocrisError
+from .journal import FAULTS, Journal, Known, Row
 
 logger = logging.getLogger("nitocris.journal")
 
@@ -61,6 +62,14 @@ class JournalWriter:
     def is_current(self) -> bool:
         """Whether this is the thread of the journal, which must not wait for itself."""
         return threading.current_thread() is self._thread
+
+    def function(self, fingerprint: bytes, name: str) -> Known | None:
+        """Returns what is known of a function, None if the journal cannot be used for it."""
+        try:
+            return self.journal.function(fingerprint, name)
+        except NitocrisError as error:
+            self._give_up(error.__cause__ or error)
+            return None
 
     def add(self, rows: Callable[[], Iterable[Row]], then: Callable[[], None]) -> None:
         """Has results written, and something done afterwards, in the order of the calls.
@@ -121,8 +130,10 @@ class JournalWriter:
         except FAULTS as error:
             self._give_up(error)
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: BaseException) -> None:
         self._due = None
+        if self.problem:
+            return
         self.journal.rollback()
         self.problem = f"{self.journal.path} could not be written: {error}"
         self._warn(

@@ -176,9 +176,6 @@ def open_record(
         call: What the owner wants.
         encoded: Its function.
         deliver: Takes what is for the owner.
-
-    Raises:
-        JournalError: The journal is damaged.
     """
     if writer is None:
         return None
@@ -192,7 +189,9 @@ def open_record(
             f"recognised by another run ({error})."
         )
         return None
-    known = writer.journal.function(fingerprint, name)
+    known = writer.function(fingerprint, name)
+    if known is None:
+        return None
     if known.has_changed:
         call.display.warn(
             f"{name}, or something that it refers to, has changed since {file} was written, so "

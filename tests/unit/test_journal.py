@@ -47,6 +47,8 @@ def test_results_outlive_the_file_object(path: Path) -> None:
         assert journal.get(b"another") is None
         assert journal.function(b"fingerprint", "f").results == len(ROWS)
         assert not journal.function(b"new", "g").has_changed
+        assert not journal.function(b"another one in this process", "f").has_changed
+    with closing(Journal(path)) as journal:
         assert journal.function(b"newer", "f").has_changed
 
 

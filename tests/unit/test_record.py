@@ -130,6 +130,15 @@ def test_a_changed_function_starts_afresh(start: Callable[..., Listened]) -> Non
     assert d.coordinator.supplied == 4
 
 
+def test_functions_of_one_name_are_not_taken_for_changes(start: Callable[..., Listened]) -> None:
+    """A script may have two lambdas, and be cut off before the second one."""
+    d = start()
+    assert d.map(lambda x: x + 1, [1]) == [2]
+
+    assert d.map(lambda x: x + 2, [1]) == [3]
+    assert d.told.lines == []
+
+
 def test_failed_items_are_tried_again(start: Callable[..., Listened], tmp_path: Path) -> None:
     """An error is not kept, the results around it are."""
     wanted = tmp_path / "wanted"
@@ -240,6 +249,7 @@ def test_a_full_disk_ends_the_journal_and_not_the_map(start: Callable[..., Liste
     assert d.map(large, range(120)) == [bytes([x]) * 10_000 for x in range(120)]
 
     assert d.coordinator.supplied > 150
+    assert d.map(square, range(5)) == [x * x for x in range(5)]
     assert "full" in writer.problem
     assert d._options.display.warnings == 1
     d.close()
@@ -278,3 +288,17 @@ def test_what_nobody_can_recognise_is_computed_again(start: Callable[..., Listen
         assert d.told.lines == told
         assert d.map(refer, [1, 2]) == [1, 2]
         assert d.coordinator.supplied == 4
+
+
+def test_a_disk_that_is_full_when_a_map_begins(start: Callable[..., Listened]) -> None:
+    """Not even the function can be noted; the map goes on all the same."""
+    start().map(square, range(3))
+    d = start()
+    writer = d.serving.journal
+    assert writer is not None
+    writer.journal._file.execute("PRAGMA query_only = ON").fetchall()
+
+    assert d.map(abs, [-1, -2]) == [1, 2]
+
+    assert writer.problem
+    assert d._options.display.warnings == 1
