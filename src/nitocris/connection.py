@@ -19,8 +19,6 @@ logger = logging.getLogger("nitocris.server")
 _ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 """What aiohttp gives in a frame's place when the device, or this side, has closed the socket, and
 when the device fell silent."""
-FRAME_BYTES = 256
-"""What a frame's header, and its place in the queue, are counted as."""
 _DEFAULTS = ServerLimits()
 DRAIN_SECONDS = 1.0
 """How long a device may take to read what was queued before it was sent away."""
@@ -49,11 +47,9 @@ class Connection:
         self._socket = socket
         self._count = count
         self.abort = abort
-        self._most_unread = limits.send_buffer_bytes
-        self._unread = 0
+        self._most_waiting = limits.send_buffer_messages
         self._pace = Pace(limits.messages_per_second)
         self._queue: asyncio.Queue[Callable[[], bytes] | None] = asyncio.Queue()
-        self._leaving = 0
         self._posted: bytes | None = None
         self._close = (protocol.CLOSE_GOING_AWAY, "")
         self._writer = asyncio.create_task(self._write())
@@ -63,18 +59,11 @@ class Connection:
 
         A device for which too much waits is not served any more.
         """
-        size = len(payload) + FRAME_BYTES
-        if self._unread and self._unread + size > self._most_unread:
+        if self._queue.qsize() >= self._most_waiting:
             logger.info("a device reads too slowly and was disconnected")
             self.abort()
             return
-        self._unread += size
-
-        def make() -> bytes:
-            self._leaving = size
-            return protocol.encode(message, payload)
-
-        self._queue.put_nowait(make)
+        self._queue.put_nowait(lambda: protocol.encode(message, payload))
 
     def post(self, frame: bytes) -> None:
         """Queues a frame in the place of the last one posted, if that has not left yet.
@@ -130,11 +119,9 @@ class Connection:
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             while make := await self._queue.get():
-                self._leaving = 0
                 frame = make()
                 self._count(len(frame))
                 await self._socket.send_bytes(frame)
-                self._unread -= self._leaving
                 del frame  # the next one may be long in coming
             code, reason = self._close
             await self._socket.close(code=code, message=reason.encode()[:120])

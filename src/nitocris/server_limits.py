@@ -29,7 +29,8 @@ class ServerLimits:
         control_bytes: Size of a later one that is no result for a live lease.
         result_bytes: Size of a result for a live lease; workers send no more than 64 MiB.
         messages_per_second: Of one browser; what comes faster is read later.
-        send_buffer_bytes: What may wait for one device to read it; a single larger message may.
+        send_buffer_messages: Messages that wait for one device to read them. Their payloads are
+            shared with other devices, and become bytes one by one.
         stalled_seconds: How long somebody may read nothing of what waits for them.
         silence_seconds: How long a device may give no sign of life.
         wrong_tokens: From one address in a minute; then only right ones are answered until the
@@ -49,7 +50,7 @@ class ServerLimits:
     control_bytes: int = protocol.MAX_CONTROL_BYTES
     result_bytes: int = protocol.MAX_RESULT_BYTES
     messages_per_second: int = 1000
-    send_buffer_bytes: int = 256 * 1024 * 1024
+    send_buffer_messages: int = 10_000
     stalled_seconds: float = 30.0
     silence_seconds: float = protocol.SILENCE_TIMEOUT
     wrong_tokens: int = 20
