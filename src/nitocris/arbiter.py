@@ -67,20 +67,20 @@ class Arbiter:
                     process.kill()
                 answer, errors = process.communicate(self._errand(items, place), self._timeout)
             except subprocess.TimeoutExpired:
-                return None, _lost(f"it was not done within {self._timeout:g} s")
+                return None, lost(f"it was not done within {self._timeout:g} s")
             finally:
                 process.kill()
                 self._processes.discard(process)
         if process.returncode:
             words = errors.decode(errors="replace").strip()[-LAST_WORDS:]
-            return None, _lost(f"the process ended with status {process.returncode}: {words}")
+            return None, lost(f"the process ended with status {process.returncode}: {words}")
         outcome: Outcome = pickle.loads(answer)  # noqa: S301  # from the owner's own process
         message, payload = protocol.decode_from_worker(outcome.frames[0])
         assert isinstance(message, protocol.Result)
         try:
             values, failures = decode_result(payload, message, self._registry)
         except DecodeError as error:
-            return None, _lost(str(error))
+            return None, lost(str(error))
         for failure in failures.values():
             return None, ev.Failed(failure.error, HERE, 1, items, place)
         return values[0], None
@@ -106,5 +106,6 @@ class Arbiter:
         )
 
 
-def _lost(reason: str) -> ev.Failed:
+def lost(reason: str) -> ev.Failed:
+    """Returns how an item fails that this machine could not compute, which proves nothing."""
     return ev.Failed(WorkerLostError(f"could not be computed on this machine: {reason}"), HERE, 1)

@@ -76,7 +76,9 @@ class Books:
             self.networks[worker.network] += 1
         elif not worker.is_active and worker.id in self.active:
             self.active.discard(worker.id)
-            self.networks -= Counter((worker.network,))
+            self.networks[worker.network] -= 1
+            if not self.networks[worker.network]:
+                del self.networks[worker.network]
         has_place = worker.has_place
         for table, belongs in (
             (self.idle, has_place),
@@ -307,6 +309,7 @@ class Books:
             for lease in (*worker.running.values(), *worker.waiting.values()):
                 assert self.leases[lease.id] is lease
                 assert lease.worker is worker
+        assert self.networks == Counter(self.workers[each].network for each in self.active)
         assert not self.idle.keys() - self.workers.keys()
         assert not self.hungry.keys() - self.workers.keys()
         for lease in self.leases.values():

@@ -14,7 +14,7 @@ from collections.abc import Callable, Set
 
 from . import events as ev
 from . import shipment
-from .arbiter import Arbiter
+from .arbiter import HERE, Arbiter, lost
 from .function import Shipment
 from .quorum import Arbitrate, Quorum, Verdict
 from .trust import Trust
@@ -54,6 +54,7 @@ class Referee:
         hold: bool,
         hidden: int = 0,
     ) -> None:
+        self._number = number
         self._arbiter = arbiter
         self._execute = execute
         self._find_present = present
@@ -90,6 +91,13 @@ class Referee:
             task.cancel()
 
     async def _main(self) -> None:
+        try:
+            await self._judge_all()
+        except Exception as error:  # ours; without a judge the map would wait for ever
+            logger.exception("map %d cannot be judged any more", self._number)
+            self._execute(ev.Fail(self._number, 0, ev.Failed(error, HERE, 1)))
+
+    async def _judge_all(self) -> None:
         while True:
             notes = [await self._notes.get()]
             while not self._notes.empty():
@@ -105,10 +113,15 @@ class Referee:
 
     async def _arbitrate(self, wanted: Arbitrate) -> None:
         assert isinstance(wanted.payload, Shipment)
-        async with self._free:
-            value, failed = await asyncio.to_thread(
-                self._arbiter.compute, wanted.payload, wanted.place
-            )
+        value: object = None
+        failed: ev.Failed | None
+        try:
+            async with self._free:
+                value, failed = await asyncio.to_thread(
+                    self._arbiter.compute, wanted.payload, wanted.place
+                )
+        except Exception as error:  # no process can be had, for example
+            failed = lost(f"{type(error).__name__}: {error}")
         self._notes.put_nowait(lambda: self.quorum.arbitrated(wanted.index, value, failed))
 
 

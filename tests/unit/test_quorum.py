@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -252,6 +254,8 @@ def test_the_bound_is_the_published_formula() -> None:
 
     assert (trust.single, trust.compared, trust.answers) == (100, 0.0, 100)
     assert trust.error_bound(0.1) == 0.1, "without any comparison, all that they answer"
+    some = replace(trust, single=90, quorum=10, compared=0.1)
+    assert some.error_bound(0.1) == pytest.approx(0.1 / 0.9 / (0.1 * 100 * math.e))
     with pytest.raises(ValueError, match="saboteurs must be a share"):
         trust.error_bound(1.5)
 
