@@ -30,9 +30,7 @@ async def behind_a_proxy() -> AsyncIterator[tuple[DistributedExecution, Proxy]]:
     async with Proxy() as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
         with DistributedExecution(host="127.0.0.1", public_url=url, progress=False) as d:
-            runner = serving(d)._server._runner
-            assert runner is not None
-            proxy.target = runner.addresses[0][1]
+            proxy.target = serving(d)._access.port
             yield d, proxy
 
 

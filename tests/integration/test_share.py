@@ -138,7 +138,4 @@ def test_what_cannot_be_shared_is_said_at_once() -> None:
 
 
 def _port(d: DistributedExecution) -> int:
-    runner = d._lifetime.start()._server._runner
-    assert runner is not None
-    port: int = runner.addresses[0][1]
-    return port
+    return d._lifetime.start()._access.port
