@@ -112,6 +112,7 @@ pythons: ready browsers
 	$(BIN)/python scripts/test_other_pythons.py --whole
 
 simulation: $(ENVIRONMENT)
+	NITOCRIS_WHOLE_TABLE=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/simulation
 	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd --saboteurs
 
 format: $(ENVIRONMENT) $(MODULES)

@@ -158,6 +158,9 @@ SCENARIOS = [
     partial(unequal, 100, 10.0, 1.0),
     *(partial(churn, 100, seconds) for seconds in (1.0, 0.1, 0.01)),
 ]
+_LARGE = {(equal, 1000), (churn, 100)}
+ORDINARY = [each for each in SCENARIOS if (each.func, each.args[0]) not in _LARGE]
+"""Those that take a second or less; the others take half a minute."""
 
 
 def table(outcomes: list[Outcome]) -> str:
