@@ -71,13 +71,13 @@ check-page: $(MODULES)
 
 # All of them wait for processes and browsers as much as they compute, so three share two cores.
 test-processes: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/integration tests/attacks tests/chaos
+	$(BIN)/python -m pytest -p no:cacheprovider tests/integration tests/attacks tests/chaos
 
 test-browsers: $(ENVIRONMENT)
 	$(BIN)/python -m pytest tests/browser --ignore $(OTHER_BROWSERS)
 
 test-others: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider $(OTHER_BROWSERS)
+	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation $(OTHER_BROWSERS)
 	$(BIN)/python scripts/test_other_pythons.py
 
 browsers:
