@@ -10,7 +10,7 @@
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
-# make pythons   all unit tests under the other Pythons of this machine
+# make pythons   long browser tests, and all unit tests under the other Pythons of this machine
 # make simulation   10,000 seeds, 100,000 workers, the tables of docs/scheduler.md and docs/trust.md
 # make format  formats all sources
 # make clean   removes what the targets above made
@@ -71,13 +71,13 @@ check-page: $(MODULES)
 
 # All of them wait for processes and browsers as much as they compute, so three share two cores.
 test-processes: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider tests/integration tests/attacks tests/chaos
+	$(BIN)/python -m pytest -p no:cacheprovider tests/integration
 
 test-browsers: $(ENVIRONMENT)
-	$(BIN)/python -m pytest tests/browser --ignore $(OTHER_BROWSERS)
+	$(BIN)/python -m pytest tests/browser -m "not long" --ignore $(OTHER_BROWSERS)
 
 test-others: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation $(OTHER_BROWSERS)
+	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/attacks tests/chaos $(OTHER_BROWSERS)
 	$(BIN)/python scripts/test_other_pythons.py
 
 browsers:
@@ -109,6 +109,7 @@ screenshots: ready browsers
 	$(BIN)/python scripts/screenshots.py
 
 pythons: ready browsers
+	$(BIN)/python -m pytest -p no:cacheprovider -m long tests/browser
 	$(BIN)/python scripts/test_other_pythons.py --whole
 
 simulation: $(ENVIRONMENT)

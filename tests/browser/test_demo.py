@@ -12,6 +12,7 @@ from tests.browser.conftest import Open
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.long
 def test_a_browser_helps_the_demo(volunteer: Open) -> None:
     """The link that it prints leads to a page that draws all the points."""
     with subprocess.Popen(

@@ -44,6 +44,7 @@ def test_numpy_s_generators(volunteer: Open) -> None:
     assert natively == here
 
 
+@pytest.mark.long
 def test_the_standard_library_s_generators(volunteer: Open) -> None:
     """No package is needed for them."""
     here = [standard_bits(0, random.Random(f"42:{index}")) for index in range(20)]

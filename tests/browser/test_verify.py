@@ -12,6 +12,7 @@ from tests.browser.conftest import Execution, Open
 pytestmark = pytest.mark.timeout(180)
 
 
+@pytest.mark.long
 def test_two_pages_agree(volunteer: Open, stranger: Open) -> None:
     """They see one order in sets and one last bit in sines: nothing is disputed."""
     everything = Verify(trust_after=1_000)
