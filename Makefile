@@ -28,6 +28,7 @@ ENVIRONMENT := .venv/environment
 MODULES := web/node_modules/.package-lock.json
 PAGE := src/nitocris/_page/index.html
 OTHER_BROWSERS := tests/browser/test_other_browsers.py
+ACCESSIBILITY := tests/browser/test_accessibility.py
 
 PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) \
 	$(wildcard web/*.html web/*.ts web/*.json web/.npmrc)
@@ -74,10 +75,10 @@ test-processes: $(ENVIRONMENT)
 	$(BIN)/python -m pytest -p no:cacheprovider tests/integration
 
 test-browsers: $(ENVIRONMENT)
-	$(BIN)/python -m pytest tests/browser -m "not long" --ignore $(OTHER_BROWSERS)
+	$(BIN)/python -m pytest tests/browser -m "not long" --ignore $(OTHER_BROWSERS) --ignore $(ACCESSIBILITY)
 
 test-others: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/attacks tests/chaos $(OTHER_BROWSERS)
+	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/attacks tests/chaos $(ACCESSIBILITY) $(OTHER_BROWSERS)
 	$(BIN)/python scripts/test_other_pythons.py
 
 browsers:
