@@ -29,6 +29,7 @@ MODULES := web/node_modules/.package-lock.json
 PAGE := src/nitocris/_page/index.html
 OTHER_BROWSERS := tests/browser/test_other_browsers.py
 ACCESSIBILITY := tests/browser/test_accessibility.py
+EXAMPLES := tests/integration/test_examples.py tests/integration/test_own_modules.py
 
 PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) \
 	$(wildcard web/*.html web/*.ts web/*.json web/.npmrc)
@@ -72,13 +73,13 @@ check-page: $(MODULES)
 
 # All of them wait for processes and browsers as much as they compute, so three share two cores.
 test-processes: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider tests/integration
+	$(BIN)/python -m pytest -p no:cacheprovider tests/integration $(addprefix --ignore ,$(EXAMPLES))
 
 test-browsers: $(ENVIRONMENT)
 	$(BIN)/python -m pytest tests/browser -m "not long" --ignore $(OTHER_BROWSERS) --ignore $(ACCESSIBILITY)
 
 test-others: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/attacks tests/chaos $(ACCESSIBILITY) $(OTHER_BROWSERS)
+	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/attacks tests/chaos $(EXAMPLES) $(ACCESSIBILITY) $(OTHER_BROWSERS)
 	$(BIN)/python scripts/test_other_pythons.py
 
 browsers:
