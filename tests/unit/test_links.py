@@ -66,10 +66,10 @@ def test_notebooks_have_links_of_their_own(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delattr(main, "__file__", raising=False)
 
     assert links.this_owner() == f"{Path.cwd()}/interactive"
-    monkeypatch.setattr(main, "__vsc_ipynb_file__", "/work/code.ipynb", raising=False)
-    assert links.this_owner() == "/work/code.ipynb"
-    monkeypatch.setenv("JPY_SESSION_NAME", "/work/lab.ipynb")
-    assert links.this_owner() == "/work/lab.ipynb"
+    monkeypatch.setattr(main, "__vsc_ipynb_file__", "/notebooks/code.ipynb", raising=False)
+    assert links.this_owner() == "/notebooks/code.ipynb"
+    monkeypatch.setenv("JPY_SESSION_NAME", "/notebooks/lab.ipynb")
+    assert links.this_owner() == "/notebooks/lab.ipynb"
 
 
 def test_tokens_are_not_to_be_guessed() -> None:
