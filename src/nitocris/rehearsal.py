@@ -6,24 +6,19 @@ and from the time and the bytes of one item it can be said whether sharing is wo
 
 from __future__ import annotations
 
-import os
-import pickle
-import subprocess
-import sys
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import protocol
 from .answers import decode_result
 from .encoded import Encoded
-from .errors import ClosedError, DecodeError, WorkerLostError
+from .errors import DecodeError, WorkerLostError
+from .fresh_process import FreshProcess
 from .function import Shipment, encode_arguments
-from .worker.rehearsal import Errand, Outcome
+from .worker.rehearsal import Outcome
 
-LAST_WORDS = 500
-"""Characters of what a process wrote before it died."""
-_MAIN = "from nitocris.worker.rehearsal import main; main()"
+MAX_RUNS = 5
+"""Of a short item: the first one also imports what the function imports, and fills caches."""
 HERE = "a fresh process on this machine"
 """Where it is computed, as workers are named."""
 
@@ -61,8 +56,7 @@ class Rehearsal:
     def __init__(self, encoded: Encoded, arguments: tuple[Any, ...]) -> None:
         self._encoded = encoded
         self._items = encode_arguments(arguments)
-        self._killed = False
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = FreshProcess(encoded.shipment, self._items, 0, max_runs=MAX_RUNS)
 
     def run(self, timeout: float | None = None) -> DryRun:
         """Computes, and returns how it went.
@@ -71,56 +65,16 @@ class Rehearsal:
             TimeoutError: It took longer than `timeout` seconds.
             ClosedError: It was killed.
         """
-        with (
-            TemporaryDirectory(prefix="nitocris-") as elsewhere,
-            subprocess.Popen(  # noqa: S603  # ourselves
-                [sys.executable, "-P", "-c", _MAIN],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=elsewhere,
-                # Nothing is left if it is killed, and sets have the order that they have elsewhere.
-                env=os.environ | {"TMPDIR": elsewhere, "PYTHONHASHSEED": "0"},
-                start_new_session=True,  # Ctrl-C is for the owner, who then kills this
-            ) as process,
-        ):
-            self._process = process
-            if self._killed:
-                process.kill()
-            try:
-                answer, errors = process.communicate(self._errand(), timeout)
-            except subprocess.TimeoutExpired:
-                raise TimeoutError(
-                    f"the first item was not done within {timeout:g} s here"
-                ) from None
-            finally:
-                process.kill()
-        if self._killed:
-            raise ClosedError("the dry run was ended")
-        if process.returncode:
-            return self._dry_run(error=_death(process.returncode, errors))
-        outcome: Outcome = pickle.loads(answer)  # noqa: S301  # from the owner's own process
-        return self._judged(outcome)
+        try:
+            return self._judged(self._process.run(timeout))
+        except TimeoutError:
+            raise TimeoutError(f"the first item was not done within {timeout:g} s here") from None
+        except WorkerLostError as error:
+            return self._dry_run(error=WorkerLostError(f"the first item: {HERE} {error}"))
 
     def kill(self) -> None:
         """Ends it, from any thread; `run` raises."""
-        self._killed = True
-        if self._process:
-            self._process.kill()
-
-    def _errand(self) -> bytes:
-        function = self._encoded.shipment
-        return pickle.dumps(
-            Errand(
-                protocol.encode(protocol.Map(0, function.blob_ids), function.payload),
-                [blob.data for blob in function.blobs],
-                protocol.encode(
-                    protocol.Chunk(0, 0, 0, 1, self._items.blob_ids, piecewise=True),
-                    self._items.payload,
-                ),
-                [blob.data for blob in self._items.blobs],
-            )
-        )
+        self._process.kill()
 
     def _judged(self, outcome: Outcome) -> DryRun:
         size = sum(map(len, outcome.frames))
@@ -147,9 +101,3 @@ class Rehearsal:
 
 def _size(shipment: Shipment) -> int:
     return len(shipment.payload) + sum(len(blob.data) for blob in shipment.blobs)
-
-
-def _death(status: int, errors: bytes) -> WorkerLostError:
-    how = f"signal {-status}" if status < 0 else f"exit code {status}"
-    words = errors.decode(errors="replace").strip()[-LAST_WORDS:]
-    return WorkerLostError(f"the first item ended {HERE} with {how}{': ' if words else ''}{words}")

@@ -105,6 +105,16 @@ def test_what_would_fail_elsewhere_fails_here(
     assert said in str(check)
 
 
+def test_the_owners_folder_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that is found by its name alone, where the owner works, is missing elsewhere."""
+    (tmp_path / "nearby.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    check = DistributedExecution(progress=False).check(__import__, "nearby")
+
+    assert isinstance(check.error, ModuleNotFoundError)
+
+
 def test_an_item_that_takes_too_long_here() -> None:
     """The check ends in time, and so does the process."""
     with pytest.raises(TimeoutError, match=r"within 0\.5 s"):
@@ -125,22 +135,30 @@ def test_a_map_that_cannot_be_computed_ends_before_anybody_comes(
 
 
 def test_a_worker_that_is_quicker_counts(tmp_path: Path) -> None:
-    """The item would fail in the dry run alone, which is over before that."""
-    started = tmp_path / "started"
+    """After its first result the dry run is over, which would fail as soon as it may."""
+    started, may_fail = tmp_path / "started", tmp_path / "may fail"
+
+    def wait_for(path: Path) -> None:
+        while not path.exists():
+            time.sleep(0.01)
 
     def work(x: int) -> int:
-        if multiprocessing.parent_process() is not None:  # a worker's own process
-            return x
-        started.write_text("")
-        time.sleep(30)
-        raise ValueError("nobody shall wait for this")
+        if multiprocessing.parent_process() is None:  # the dry run; workers have one
+            started.touch()
+            wait_for(may_fail)
+            raise ValueError("nobody shall wait for this")
+        if x == 0:
+            wait_for(started)
+        else:
+            may_fail.touch()
+            time.sleep(1)
+        return x
 
     with DistributedExecution(
-        host="127.0.0.1", progress=False, check=True, local_workers=1
+        host="127.0.0.1", progress=False, check=True, local_workers=1, chunk_size=1
     ) as execution:
-        execution.wait_for_workers(1)
-
-        assert execution.map(work, range(3)) == [0, 1, 2]
+        # One item at a time: the second is taken when the first result is here.
+        assert list(execution.imap(work, range(2), buffersize=1)) == [0, 1]
 
 
 def test_each_function_is_looked_at_once(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""A fresh process that computes one item and says how it went: for the owner, before anybody joins.
+"""A fresh process of the owner's that computes one item and says how it went.
 
     owner --(map frame, chunk frame, their blobs)--> stdin    stdout --Outcome--> owner
 
@@ -20,8 +20,6 @@ from .core import WorkerCore
 
 ENOUGH_SECONDS = 0.2
 """An item that takes longer is measured well by one run; what is shorter is run again."""
-MAX_RUNS = 5
-"""The first run also imports what the function imports, and fills caches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Errand:
     function_blobs: Sequence[bytes]
     items: bytes
     items_blobs: Sequence[bytes]
-    max_runs: int = MAX_RUNS
+    max_runs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +39,17 @@ class Outcome:
 
     Attributes:
         frames: The frames with the results of the first run.
-        loading: Seconds until the function was there.
         seconds: Of the quickest run.
     """
 
     frames: Sequence[bytes]
-    loading: float
     seconds: float
 
 
 def run(errand: Errand) -> Outcome:
     """Computes the items, some times if they take little time."""
     core = WorkerCore(time.monotonic)
-    began = time.perf_counter()
     core.receive(errand.function, errand.function_blobs)
-    loading = time.perf_counter() - began
     first: list[bytes] = []
     runs: list[float] = []
     while len(runs) < errand.max_runs and sum(runs) < ENOUGH_SECONDS:
@@ -64,7 +58,7 @@ def run(errand: Errand) -> Outcome:
         frames = list(iter(core.step, None))
         runs.append(time.perf_counter() - began)
         first = first or frames
-    return Outcome(first, loading, min(runs))
+    return Outcome(first, min(runs))
 
 
 def main() -> None:
