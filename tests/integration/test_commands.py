@@ -49,7 +49,6 @@ def test_ctrl_c_ends_a_worker_as_shells_expect() -> None:
         [*NITOCRIS, "worker", f"http://127.0.0.1:1/worker#{'a' * 22}"],
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_as_in_a_terminal,
     ) as worker:
         assert worker.stderr is not None
         assert "no connection" in worker.stderr.readline()
@@ -76,7 +75,6 @@ def test_demo_ends_by_ctrl_c() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_as_in_a_terminal,
     ) as demo:
         assert demo.stderr is not None
         link = re.search(r"http://([^:]+):(\d+)/", demo.stderr.readline())
@@ -121,8 +119,3 @@ def test_doctor_fails_for_a_port_that_is_taken() -> None:
     assert done.returncode == 1
     assert re.search(r"^error +port: \d+ is not to be had", done.stdout, re.MULTILINE)
     assert "2 to mend." in done.stdout
-
-
-def _as_in_a_terminal() -> None:
-    """What a shell starts in the background ignores Ctrl-C, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
