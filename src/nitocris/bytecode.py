@@ -1,6 +1,9 @@
 """Modules compiled before they are sent: to compile them costs a browser more than to run them.
 
-    wheel -> the same wheel with a .pyc for each .py, kept in the cache
+    wheel -> the same files with a .pyc for each .py, not compressed, and a gzipped copy of that
+
+A browser inflates what comes over the network much faster than a worker what is in a zip, and one
+stream is smaller than many.  Both are kept in the cache.
 
 Coordinator and workers have the same minor version of Python, so they have the same bytecode; where
 an interpreter finds another magic number after all, it takes the source.
@@ -8,10 +11,12 @@ an interpreter finds another magic number after all, it takes the source.
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import logging
 import marshal
 import os
+import shutil
 import struct
 import sys
 import tempfile
@@ -24,6 +29,7 @@ logger = logging.getLogger("nitocris.bytecode")
 
 _UNCHECKED_HASH = 0b01
 """PEP 552: the source is not looked at, whatever its time or content."""
+_GZIP_LEVEL = 6
 _MARSHAL_VERSION = 2
 """The last one whose bytes do not depend on reference counts: same source, same bytes."""
 
@@ -46,6 +52,8 @@ def compiled(source: bytes, filename: str) -> bytes | None:
 def compiled_wheel(wheel: Path, sha256: str, cache: Path | None = None) -> Path:
     """Returns a copy of a wheel that has bytecode besides, or the wheel where none can be made.
 
+    Beside the copy is what travels: `gzipped(copy)`.
+
     Args:
         wheel: The wheel, a zip.
         sha256: Its hash, under which the copy is kept.
@@ -53,7 +61,7 @@ def compiled_wheel(wheel: Path, sha256: str, cache: Path | None = None) -> Path:
     """
     if cache is None:
         cache = platformdirs.user_cache_path("nitocris") / "bytecode"
-    copy = cache / f"{sha256}-{importlib.util.MAGIC_NUMBER.hex()}.whl"
+    copy = cache / f"{sha256}-{importlib.util.MAGIC_NUMBER.hex()}.stored.whl"
     try:
         if not copy.exists():
             cache.mkdir(parents=True, exist_ok=True)
@@ -64,20 +72,21 @@ def compiled_wheel(wheel: Path, sha256: str, cache: Path | None = None) -> Path:
     return copy
 
 
+def gzipped(file: Path) -> Path:
+    """Returns where a file's gzipped copy is, if it has one."""
+    return file.with_name(f"{file.name}.gz")
+
+
 def _write(wheel: Path, copy: Path) -> None:
-    """Writes the copy under another name first: two coordinators may do so at once."""
-    with tempfile.NamedTemporaryFile(dir=copy.parent, delete=False) as file:
-        try:
-            with (
-                zipfile.ZipFile(wheel) as source,
-                zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target,
-            ):
-                _add_all(source, target)
-            file.close()
-            os.replace(file.name, copy)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    """Writes the copy last, so that where it is, the other one is too."""
+    with tempfile.TemporaryDirectory(dir=copy.parent) as folder:
+        plain = Path(folder, "plain")
+        with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(plain, "w") as target:
+            _add_all(source, target)
+        with plain.open("rb") as file, gzip.open(gzipped(plain), "wb", _GZIP_LEVEL) as packed:
+            shutil.copyfileobj(file, packed)
+        os.replace(gzipped(plain), gzipped(copy))
+        os.replace(plain, copy)
 
 
 def _add_all(source: zipfile.ZipFile, target: zipfile.ZipFile) -> None:

@@ -1,7 +1,8 @@
 """What a device needs before it can compute: a runtime, the worker's modules, wheels.
 
 The page asks for the description once, then fetches each file that it lists.
-Sizes and hashes are of the bytes as they are after HTTP's own decompression.
+Sizes and hashes are of the bytes as they are after HTTP's own decompression; `transfer` is what
+travels at most, in bytes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from . import protocol
 from .bundle import worker_bundle
+from .bytecode import gzipped
 from .packages import Wheel
 
 PAGE = Path(__file__).with_name("_page")
@@ -41,12 +43,8 @@ class Environment:
             "title": self.title,
             "python": python_version(),
             "runtime": runtime(),
-            "bundle": _file("worker.zip", f"/bundle/{digest}", len(bundle), digest),
-            "wheels": [
-                _file(wheel.filename, f"/wheels/{wheel.sha256}", wheel.size, wheel.sha256)
-                | {"install_dir": wheel.install_dir}
-                for wheel in self.wheels
-            ],
+            "bundle": _file("worker.zip", f"/bundle/{digest}", len(bundle), digest, len(bundle)),
+            "wheels": [_wheel(wheel) for wheel in self.wheels],
         }
         text = json.dumps(described).encode()
         object.__setattr__(self, "text", text)
@@ -82,5 +80,13 @@ def runtime() -> dict[str, Any] | None:
     return {"version": found["version"], "files": files}
 
 
-def _file(name: str, url: str, size: int, sha256: str) -> dict[str, object]:
-    return {"name": name, "url": url, "size": size, "sha256": sha256}
+def _wheel(wheel: Wheel) -> dict[str, object]:
+    packed = gzipped(wheel.path)
+    transfer = packed.stat().st_size if packed.exists() else wheel.size
+    url = f"/wheels/{wheel.sha256}"
+    described = _file(wheel.filename, url, wheel.size, wheel.sha256, transfer)
+    return described | {"install_dir": wheel.install_dir}
+
+
+def _file(name: str, url: str, size: int, sha256: str, transfer: int) -> dict[str, object]:
+    return {"name": name, "url": url, "size": size, "sha256": sha256, "transfer": transfer}

@@ -272,6 +272,7 @@ class Server:
         if path is None:
             raise web.HTTPNotFound
         headers = {"Content-Type": "application/zip", "Cache-Control": _PRIVATE_FOREVER}
+        # Where there is a gzipped copy beside it, that is what travels.
         return web.FileResponse(path, headers=headers)
 
     async def _blob(self, request: web.Request) -> web.StreamResponse:

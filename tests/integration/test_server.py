@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -13,14 +15,17 @@ import pytest_asyncio
 
 from nitocris import protocol
 from nitocris.bundle import worker_bundle
+from nitocris.bytecode import compiled_wheel
 from nitocris.coordinator import Coordinator
 from nitocris.environment import PAGE, Environment, python_version
 from nitocris.errors import PackageError, PortInUseError
 from nitocris.function import encode_function
 from nitocris.job import Job, MappedFunction
 from nitocris.links import Access, new_access
+from nitocris.packages import Wheel
 from nitocris.server import Server
 from nitocris.server_limits import ServerLimits
+from tests.support.wheels import write_wheel
 
 
 @dataclass
@@ -49,9 +54,13 @@ class Bench:
 
 
 @pytest_asyncio.fixture
-async def bench() -> AsyncIterator[Bench]:
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     coordinator = Coordinator()
-    environment = Environment("a test")
+    write_wheel(tmp_path, "tool", "1.0", source=f"# {'x' * 20_000}")
+    copy = compiled_wheel(next(tmp_path.glob("*.whl")), "the wheel", tmp_path / "cache")
+    digest = hashlib.sha256(copy.read_bytes()).hexdigest()
+    wheel = Wheel("tool", "1.0", "tool-1.0-py3-none-any.whl", copy, copy.stat().st_size, digest)
+    environment = Environment("a test", [wheel])
 
     async def ready() -> Environment:
         return environment
@@ -155,6 +164,25 @@ async def test_the_environment_describes_what_a_device_needs(bench: Bench) -> No
     assert description["python"] == python_version()
     assert description["bundle"]["sha256"] == hashlib.sha256(bundle).hexdigest()
     assert bundle == worker_bundle()
+
+
+@pytest.mark.parametrize("accepted", ["gzip, deflate", "identity"])
+async def test_a_wheel_travels_compressed_where_the_browser_takes_it(
+    bench: Bench, accepted: str
+) -> None:
+    """What arrives is the wheel that was described, and what travelled as much as was said."""
+    described = json.loads(bench.environment.text)["wheels"][0]
+    headers = bench.bearer() | {"Accept-Encoding": accepted}
+
+    async with bench.http.get(bench.base + described["url"], headers=headers) as response:
+        travelled = int(response.headers["Content-Length"])
+        wheel = await response.read()
+
+    assert hashlib.sha256(wheel).hexdigest() == described["sha256"]
+    assert len(wheel) == described["size"]
+    expected = described["transfer"] if "gzip" in accepted else described["size"]
+    assert travelled == expected
+    assert described["transfer"] < described["size"] / 2
 
 
 @pytest.mark.parametrize("token", ["volunteer", "worker"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 import zipfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nitocris.bytecode import compiled, compiled_wheel
+from nitocris.bytecode import compiled, compiled_wheel, gzipped
 
 SOURCE = b"def where():\n    raise KeyError('here')\n"
 
@@ -44,6 +45,16 @@ def test_a_wheel_gets_bytecode_for_each_module(wheel: Path, tmp_path: Path) -> N
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "where"
+
+
+def test_what_travels_is_one_stream(wheel: Path, tmp_path: Path) -> None:
+    """Files in the copy are stored, so that nothing but the network's own gzip is undone."""
+    copy = compiled_wheel(wheel, "abc", tmp_path / "cache")
+
+    with zipfile.ZipFile(copy) as archive:
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+    assert gzip.decompress(gzipped(copy).read_bytes()) == copy.read_bytes()
+    assert len(list(copy.parent.iterdir())) == 2
 
 
 def test_a_copy_is_made_once(wheel: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ function write(python, name) {
   const compressed = gzipSync(bytes, { level: 9 });
   writeFileSync(join(OUTPUT, version(python), `${name}.gz`), compressed);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { name, size: bytes.length, sha256 };
+  return { name, size: bytes.length, sha256, transfer: compressed.length };
 }
 
 if (isUpToDate()) {

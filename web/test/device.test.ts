@@ -19,7 +19,7 @@ const NO_SHELF: Shelf = {
 
 function file(body: string) {
   const sha256 = createHash('sha256').update(body).digest('hex');
-  return { name: body, url: `/f/${body}`, size: body.length, sha256 };
+  return { name: body, url: `/f/${body}`, size: body.length, transfer: body.length, sha256 };
 }
 
 const ENVIRONMENT = JSON.stringify({

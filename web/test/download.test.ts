@@ -8,7 +8,7 @@ const TEXT = 'import this';
 
 function file(body = TEXT): RemoteFile {
   const sha256 = createHash('sha256').update(body).digest('hex');
-  return { name: 'x.whl', url: '/wheels/x', size: body.length, sha256 };
+  return { name: 'x.whl', url: '/wheels/x', size: body.length, transfer: body.length, sha256 };
 }
 
 function setUp(answers: Answer | Error | (Answer | Error)[]) {

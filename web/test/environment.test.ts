@@ -4,7 +4,13 @@ import { fetchEnvironment, NotReadyError, needOf, sizeOf } from '../src/assets/e
 import { strings } from '../src/strings';
 import { fakeFetch } from './fakes';
 
-const file = (name: string, sha256 = name) => ({ name, url: `/f/${name}`, size: 10, sha256 });
+const file = (name: string, sha256 = name) => ({
+  name,
+  url: `/f/${name}`,
+  size: 10,
+  transfer: 4,
+  sha256,
+});
 const wheel = (name: string, sha256 = name) => ({ ...file(name, sha256), install_dir: 'site' });
 const DESCRIBED = {
   protocol: 4,
@@ -27,7 +33,7 @@ describe('the environment', () => {
 
     const hash = createHash('sha256').update(JSON.stringify(DESCRIBED)).digest('hex');
     expect(environment).toMatchObject({ id: hash, title: 'squares.py', version: '0.27.8' });
-    expect(sizeOf(environment)).toBe(40);
+    expect(sizeOf(environment)).toBe(16);
   });
 
   it('passes on why it is not ready', async () => {

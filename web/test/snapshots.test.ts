@@ -30,7 +30,7 @@ class FakeShelf implements Shelf {
 }
 
 function environment(version: string, runtime: string, wheel = ''): Environment {
-  const file = (sha256: string) => ({ name: sha256, url: '/', size: 1, sha256 });
+  const file = (sha256: string) => ({ name: sha256, url: '/', size: 1, transfer: 1, sha256 });
   return {
     ...{ id: '', title: '', python: '', version, runtime: [file(runtime)], bundle: file('b') },
     wheels: wheel ? [{ ...file(wheel), installDir: 'site' }] : [],
@@ -74,6 +74,35 @@ describe('the snapshots', () => {
     expect(await snapshots.has('old')).toBe(false);
     expect(await snapshots.load('new')).toEqual(MEMORY);
     expect(await snapshots.load('old')).toBeNull();
+  });
+
+  it('are read once, before they are needed, and again for a second start', async () => {
+    const shelf = new FakeShelf();
+    shelf.entries.set('s', { sha256: SHA256, bytes: MEMORY });
+    const read = vi.spyOn(shelf, 'get');
+    const snapshots = new Snapshots(shelf);
+
+    snapshots.expect('s');
+    snapshots.expect('s');
+    await settled(Promise.resolve());
+    expect(read).toHaveBeenCalledTimes(1);
+    expect(await snapshots.load('s')).toEqual(MEMORY);
+    expect(read).toHaveBeenCalledTimes(1);
+    expect(await snapshots.load('s')).toEqual(MEMORY);
+    expect(read).toHaveBeenCalledTimes(2);
+  });
+
+  it('are there for the next start of a page that found none', async () => {
+    const shelf = new FakeShelf();
+    const snapshots = new Snapshots(shelf);
+    snapshots.expect('s');
+    await settled(Promise.resolve());
+
+    snapshots.save('s', MEMORY);
+    await vi.advanceTimersByTimeAsync(SAVE_AFTER_MS);
+    await vi.waitUntil(() => shelf.entries.has('s'));
+
+    expect(await snapshots.load('s')).toEqual(MEMORY);
   });
 
   it('are thrown away when they are damaged', async () => {

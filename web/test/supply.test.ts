@@ -9,7 +9,13 @@ import { type Answer, fakeFetch, settled, useVirtualTime } from './fakes';
 const hash = (body: string) => createHash('sha256').update(body).digest('hex');
 
 function file(body: string) {
-  return { name: `${body}.bin`, url: `/f/${body}`, size: body.length, sha256: hash(body) };
+  return {
+    name: `${body}.bin`,
+    url: `/f/${body}`,
+    size: body.length,
+    transfer: body.length,
+    sha256: hash(body),
+  };
 }
 
 function wheel(body: string) {

@@ -3,11 +3,15 @@
 import { strings } from '../strings';
 import { sha256Hex } from './sha256';
 
-/** A file as the environment lists it; sizes are those after HTTP's own decompression. */
+/**
+ * A file as the environment lists it: `size` is that after HTTP's own decompression, `transfer`
+ * what comes over the network.
+ */
 export interface RemoteFile {
   readonly name: string;
   readonly url: string;
   readonly size: number;
+  readonly transfer: number;
   readonly sha256: string;
 }
 

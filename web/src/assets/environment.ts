@@ -58,8 +58,9 @@ export function filesOf(environment: Environment): readonly RemoteFile[] {
   return files.sort((one, other) => other.size - one.size);
 }
 
+/** The bytes that come over the network for it. */
 export function sizeOf(environment: Environment): number {
-  return filesOf(environment).reduce((sum, file) => sum + file.size, 0);
+  return filesOf(environment).reduce((sum, file) => sum + file.transfer, 0);
 }
 
 /** What workers that have one environment need for another. */
@@ -98,15 +99,22 @@ function parsed(bytes: ArrayBuffer): unknown {
 }
 
 function remoteFile(value: unknown): RemoteFile {
-  const { name, url, size, sha256 } = record(value);
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw strange();
+  const { name, url, size, sha256, transfer } = record(value);
   // Paths only: the coordinator must not send this device to other hosts with its token.
   if (!/^\/(?!\/)/.test(text(url))) throw strange();
-  return { name: text(name), url: text(url), size, sha256: text(sha256) };
+  return {
+    ...{ name: text(name), url: text(url), sha256: text(sha256) },
+    ...{ size: bytes(size), transfer: bytes(transfer) },
+  };
 }
 
 function wheel(value: unknown): Wheel {
   const installDir = text(record(value)['install_dir']);
   if (installDir !== 'site' && installDir !== 'stdlib' && installDir !== 'dynlib') throw strange();
   return { ...remoteFile(value), installDir };
+}
+
+function bytes(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw strange();
+  return value;
 }

@@ -8,6 +8,8 @@ import { openShelf, type Shelf } from './shelf';
 export const LOAD_DEADLINE_MS = 2_000;
 /** By then the first results are on their way, which storing must not delay. */
 export const SAVE_AFTER_MS = 2_000;
+/** Changes with what `withoutEmptyPages` writes. */
+const FORMAT = 'pages';
 /** The first release with snapshots that can be relied on. */
 const FIRST_RELEASE = [0, 27] as const;
 
@@ -23,12 +25,13 @@ export function snapshotOf(
   const isOld = major === FIRST_RELEASE[0] && minor < FIRST_RELEASE[1];
   if (isOld) return null;
   const files = [...runtime, bundle].map(({ sha256 }) => sha256).sort();
-  return [...files, engine].join('\n');
+  return [FORMAT, ...files, engine].join('\n');
 }
 
 export class Snapshots {
   readonly #shelf: Shelf;
   #isOff = false;
+  #expected: { readonly id: string; readonly bytes: Promise<ArrayBuffer | null> } | undefined;
 
   constructor(shelf: Shelf = openShelf()) {
     this.#shelf = shelf;
@@ -40,15 +43,24 @@ export class Snapshots {
     return inTime(this.#shelf.has(id), false);
   }
 
+  /** Begins to read what will be asked for next, if it is there. */
+  expect(id: string | null): void {
+    if (id === null || this.#isOff || this.#expected?.id === id) return;
+    this.#expected = { id, bytes: this.#read(id).catch(() => null) };
+  }
+
   /** Returns what was kept under this name, unchanged, or null. */
   async load(id: string | null): Promise<ArrayBuffer | null> {
     if (id === null || this.#isOff) return null;
-    const found = await inTime(this.#read(id), null);
+    const expected = this.#expected?.id === id ? this.#expected.bytes : this.#read(id);
+    this.#expected = undefined;
+    const found = await inTime(expected, null);
     return this.#isOff ? null : found;
   }
 
   /** Keeps this one and no other, some time from now. */
   save(id: string, bytes: ArrayBuffer): void {
+    this.#expected = undefined;
     setTimeout(() => {
       if (!this.#isOff) this.#write(id, bytes).catch(ignore);
     }, SAVE_AFTER_MS);

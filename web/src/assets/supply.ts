@@ -167,7 +167,7 @@ export class Supply {
     handOn: (id: string, bytes: ArrayBuffer) => void,
   ): Promise<void> {
     const missing = filesOf(environment).filter(({ sha256 }) => !this.#held.has(sha256));
-    const total = missing.reduce((sum, { size }) => sum + size, 0);
+    const total = missing.reduce((sum, { transfer }) => sum + transfer, 0);
     const received = new Map<string, number>();
     const progress = (id: string, count: number) => {
       received.set(id, count);
@@ -178,7 +178,12 @@ export class Supply {
     progress('', 0);
     const fetching = { ...this.#fetching, signal };
     const fetchOne = async (file: RemoteFile) => {
-      const bytes = await download(file, fetching, (count) => progress(file.sha256, count));
+      const bytes = await download(file, fetching, (count) =>
+        progress(
+          file.sha256,
+          count < file.size ? (count / file.size) * file.transfer : file.transfer,
+        ),
+      );
       signal.throwIfAborted();
       handOn(file.sha256, bytes);
     };

@@ -4,7 +4,7 @@
 import { DownloadError, pause } from '../assets/download';
 import { type Environment, fetchEnvironment, NotReadyError, sizeOf } from '../assets/environment';
 import { fetchJob, type Job } from '../assets/job';
-import type { Snapshots } from '../assets/snapshots';
+import { type Snapshots, snapshotOf } from '../assets/snapshots';
 import { backoff, type Socket } from '../link/connection';
 import { strings } from '../strings';
 import { type Conditions, modeOf, type Wish } from './mode';
@@ -183,6 +183,7 @@ export class Device {
 
   #know(environment: Environment): void {
     this.#environment = environment;
+    if (!this.#session) this.#ports.snapshots.expect(snapshotOf(environment));
     this.#changed();
   }
 

@@ -5,6 +5,7 @@ import { BUNDLE_FILE, SNAPSHOT_FILE } from '../messages';
 import { removeNetwork, replaceClose } from './confine';
 import { storyOf } from './death';
 import { Deliveries } from './deliveries';
+import { withEmptyPages } from './pages';
 import {
   importLibrary,
   installPackages,
@@ -42,7 +43,8 @@ async function start({ port, start }: Boot, deliveries: Deliveries): Promise<voi
   const step = (name: StepName) => tell(port, { type: 'step', name });
   step('files');
   const release = await receiveRelease(deliveries);
-  const snapshot = start === 'restored' ? await deliveries.file(SNAPSHOT_FILE) : null;
+  const snapshot =
+    start === 'restored' ? withEmptyPages(await deliveries.file(SNAPSHOT_FILE)) : null;
   step('interpreter');
   const pyodide = await startInterpreter(release, snapshot, start === 'making');
   step('library');

@@ -36,6 +36,8 @@ export interface Pyodide {
 type LoadPyodide = (options: Readonly<Record<string, unknown>>) => Promise<Pyodide>;
 
 const BUNDLE = '/nitocris-worker.zip';
+/** Chromium compiles while other files are on their way, not when it is called; others ignore it. */
+const COMPILE_AT_ONCE = '//# allFunctionsCalledOnLoad\n';
 /** Never asked: the name only has to be an address that a URL parser takes. */
 const NOWHERE = 'https://runtime.invalid/';
 
@@ -144,7 +146,8 @@ export function makeWorker(pyodide: Pyodide): PyWorker {
 }
 
 function load(script: ArrayBuffer): void {
-  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  const parts = [COMPILE_AT_ONCE, script];
+  const url = URL.createObjectURL(new Blob(parts, { type: 'text/javascript' }));
   scope.importScripts(url);
   URL.revokeObjectURL(url);
 }

@@ -1,13 +1,14 @@
 // The memory of an interpreter that has imported the library and seen no job, out and in again.
 // What a snapshot cannot hold is done after every start: files are written anew, and what must not
 // be the same twice is drawn anew.
+import { withoutEmptyPages } from './pages';
 import type { Pyodide } from './pyodide';
 import { scope } from './scope';
 
 /** Takes the memory out, or returns null where that fails: the interpreter goes on all the same. */
 export function takeSnapshot(pyodide: Pyodide): ArrayBuffer | null {
   try {
-    return pyodide.makeMemorySnapshot().buffer;
+    return withoutEmptyPages(pyodide.makeMemorySnapshot());
   } catch (error) {
     console.warn('no memory snapshot:', error);
     return null;
