@@ -116,7 +116,8 @@ pythons: ready browsers
 
 simulation: $(ENVIRONMENT)
 	NITOCRIS_WHOLE_TABLE=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/simulation
-	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd --saboteurs
+	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd --saboteurs \
+		--growth 10000000
 
 format: $(ENVIRONMENT) $(MODULES)
 	$(BIN)/ruff format .

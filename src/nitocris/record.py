@@ -149,7 +149,8 @@ class Record:
             else:
                 self._reused += 1
                 return [value]
-        self._waiting[index] = key, _readable(arguments)
+        if not self._writer.problem:  # else nobody would take it out again
+            self._waiting[index] = key, _readable(arguments)
         return []
 
     def _rows(self, note: ToOwner) -> Iterator[Row]:
