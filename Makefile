@@ -6,7 +6,7 @@
 # make fuzz    a million damaged results into the codec
 # make chaos   60 SIGKILLs a minute among 20 native workers, for some minutes
 # make kills   200 SIGKILLs of an owner that keeps a journal
-# make attacks 200,000 fuzzed frames and minutes of floods, while an honest map runs
+# make attacks 200,000 fuzzed frames, lies and minutes of floods, while an honest map runs
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
@@ -98,7 +98,7 @@ kills: $(ENVIRONMENT)
 	$(BIN)/python -m tests.chaos.journal_kills --kills 200
 
 attacks: $(ENVIRONMENT)
-	NITOCRIS_FUZZED_FRAMES=200000 NITOCRIS_ATTACK_SECONDS=40 \
+	NITOCRIS_FUZZED_FRAMES=200000 NITOCRIS_ATTACK_SECONDS=40 NITOCRIS_LIE_ROUNDS=50 \
 		$(BIN)/python -m pytest -p no:cacheprovider --timeout 600 tests/attacks
 
 soak: ready browsers
@@ -116,7 +116,8 @@ pythons: ready browsers
 
 simulation: $(ENVIRONMENT)
 	NITOCRIS_WHOLE_TABLE=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/simulation
-	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd --saboteurs
+	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd --saboteurs \
+		--growth 10000000
 
 format: $(ENVIRONMENT) $(MODULES)
 	$(BIN)/ruff format .

@@ -13,6 +13,9 @@ from itertools import pairwise
 from .agenda import Agenda
 from .records import Chunk, ChunkState, Lease, Map, Parcel, Worker
 
+GRACE_SECONDS = 60.0
+"""After the owner's machine has slept: pages that took it for gone are back by then."""
+
 
 class Books:
     """All tables, and the changes that keep them true."""
@@ -49,6 +52,8 @@ class Books:
         """Leases that have, and that nobody else has been lent yet."""
         self.unjudged: dict[int, dict[int, Lease]] = {}
         """Leases of each map that started before anything was known about how long they take."""
+        self.spared_until = 0.0
+        """Until then whoever leaves does so because of the owner."""
         self.next_lease = 1
         self.relent = 0
         """Chunks that were lent again because a worker was lost, crashed or too slow."""
@@ -168,6 +173,14 @@ class Books:
             self.unjudged.setdefault(current.id, {})[lease.id] = lease
         else:
             self.lateness.set(lease.id, late)
+
+    def spare(self) -> None:
+        """Gives all who were not heard time to speak."""
+        self.spared_until = self.now + GRACE_SECONDS
+        for lease in self.leases.values():
+            if lease.started is not None:
+                expiry = lease.renewed + lease.chunk.map.limit
+                self.deadlines.set(lease.id, max(expiry, self.spared_until))
 
     def late_at(self, lease: Lease) -> float | None:
         """Returns when a started lease is late, or None if no chunk of its map is done yet.

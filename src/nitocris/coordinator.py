@@ -22,6 +22,7 @@ from . import events as ev
 from .accounts import Accounts
 from .answers import decode_result
 from .arbiter import Arbiter
+from .awake import READING_SECONDS, AwakeClock
 from .blobs import Blobs
 from .bulletin import Bulletin
 from .dismissal import BY_OWNER
@@ -71,6 +72,7 @@ class Coordinator:
         show: Takes lines that items have printed.
         title: What volunteers see.
         limits: How large messages may be, and how many are decoded at once.
+        clock: What leases and reports go by.
     """
 
     def __init__(
@@ -79,23 +81,26 @@ class Coordinator:
         show: Callable[[str], None] = lambda _: None,
         title: str = "",
         limits: ServerLimits | None = None,
+        clock: AwakeClock | None = None,
     ) -> None:
         self._limits = limits or ServerLimits()
         self._decoders = asyncio.Semaphore(self._limits.decodes_at_once)
         self._echo = Echo(show)
         self._tell = tell
         self._loop = asyncio.get_running_loop()
+        self._clock = clock or AwakeClock(self._loop.time)
         self._scheduler = Scheduler()
         self._maps: dict[int, _Map] = {}
         self._workers = Roster()
         self._trust = Trust(SystemRandom().random)
         self._blobs = Blobs()
         self._bulletin = Bulletin(self._loop.call_later, self.progress, self._workers.readers)
-        self._accounts = Accounts(title, self._loop.time())
+        self._accounts = Accounts(title, self._clock.now())
         self._next_map = 1
         self._environment: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
+        self._read_clock()
 
     async def wait_for_capacity(self, capacity: int) -> None:
         """Returns as soon as the devices compute at least `capacity` chunks at once."""
@@ -141,13 +146,17 @@ class Coordinator:
         """What became of the latest map."""
         return self._accounts.history
 
+    def now(self) -> float:
+        """Returns the seconds of the clock that all times here are of."""
+        return self._clock.now()
+
     def count_sent(self, size: int) -> None:
         """Notes that a frame of so many bytes has left for a device."""
         self._accounts.bytes_sent += size
 
     def progress(self) -> protocol.Progress:
         """Returns how far the maps are that run."""
-        return self._accounts.progress(self.devices, self._loop.time())
+        return self._accounts.progress(self.devices, self._clock.now())
 
     def stats(self) -> Stats:
         """Returns what is known of maps and workers; the work does not depend on the items."""
@@ -155,7 +164,7 @@ class Coordinator:
         def name(number: int) -> str:
             return self._maps[number].mapped.name
 
-        return self._accounts.stats(self._workers, self._scheduler, name, self._loop.time())
+        return self._accounts.stats(self._workers, self._scheduler, name, self._clock.now())
 
     async def start_map(
         self,
@@ -223,7 +232,7 @@ class Coordinator:
                 verify is not None,
             )
         )
-        ledger, now = self._scheduler.ledger_of(number), self._loop.time()
+        ledger, now = self._scheduler.ledger_of(number), self._clock.now()
         self._accounts.started(number, mapped, function.sha256, total, ledger, now)
         if referee := self._maps[number].referee:
             self.history.verified(number, referee.quorum.credibility)
@@ -267,6 +276,7 @@ class Coordinator:
             worker.device.close(protocol.CLOSE_GOING_AWAY, "the execution has ended")
         if self._timer:
             self._timer.cancel()
+        self._reading.cancel()
         self._bulletin.stop()
 
     def set_environment(self, environment: str | None) -> None:
@@ -297,7 +307,7 @@ class Coordinator:
             address: Where it is connected from.
         """
         worker = self._workers.join(
-            device, is_browser=is_browser, name=name, address=address, now=self._loop.time()
+            device, is_browser=is_browser, name=name, address=address, now=self._clock.now()
         )
         network = network_of(address)
         self._trust.joined(worker.number, worker.title, network, own=not is_browser)
@@ -345,7 +355,7 @@ class Coordinator:
         return True
 
     def _staffed(self) -> None:
-        self.history.staffed(self.capacity, self._loop.time())
+        self.history.staffed(self.capacity, self._clock.now())
 
     def leave(self, number: int) -> None:
         """Forgets a device; what it had on lease is lent again at once."""
@@ -365,7 +375,7 @@ class Coordinator:
             ProtocolError: The device broke the protocol and should be sent away.
         """
         message, payload = protocol.decode_from_worker(frame)
-        self._workers[number].heard = self._loop.time()
+        self._workers[number].heard = self._clock.now()
         self._accounts.bytes_received += len(frame)
         if not isinstance(message, protocol.Result):
             self._check_control(len(payload))
@@ -441,12 +451,14 @@ class Coordinator:
         map_number, start, stop = about
         printed = read_output(payload, start, stop)
         label = self._maps[map_number].label
-        now = self._loop.time()
+        now = self._clock.now()
         self._echo.receive(number, map_number, printed, message.dropped, label, now)
 
     def _handle(self, event: ev.Event) -> None:
-        for command in self._scheduler.handle(event, self._loop.time()):
-            self._perform(command)
+        now = self._clock.now()
+        for each in (ev.Woken(), event) if self._clock.take_pause() else (event,):
+            for command in self._scheduler.handle(each, now):
+                self._perform(command)
         self._set_timer()
 
     def _perform(self, command: ev.Command) -> None:
@@ -485,11 +497,11 @@ class Coordinator:
             case ev.Demand():
                 self._maps[command.map].inbox(command)
             case ev.Deliver():
-                self._accounts.delivered(command, self._loop.time())
+                self._accounts.delivered(command, self._clock.now())
                 self._bulletin.stir()
                 self._maps[command.map].inbox(command)
             case ev.Held():
-                self._accounts.held(command, self._loop.time())
+                self._accounts.held(command, self._clock.now())
                 self._bulletin.stir()
                 self._maps[command.map].inbox(command)
             case ev.Answered() | ev.AllAnswered():
@@ -550,6 +562,8 @@ class Coordinator:
 
     def _set_timer(self) -> None:
         deadline = self._scheduler.next_deadline()
+        if deadline is not None:
+            deadline = self._clock.on_loop(deadline)
         if self._timer is not None:
             if (
                 deadline is not None
@@ -566,12 +580,16 @@ class Coordinator:
         self._timer = None
         self._handle(ev.TimePassed())
 
+    def _read_clock(self) -> None:
+        self._reading = self._loop.call_later(READING_SECONDS, self._read_clock)
+        self._clock.now()
+
     def _drop_map(self, number: int) -> _Map | None:
         current = self._maps.pop(number, None)
         if current and current.referee:
             current.referee.close()
         self._blobs.drop(number)
         self._echo.over(number)
-        self._accounts.over(number, self._loop.time())
+        self._accounts.over(number, self._clock.now())
         self._bulletin.stir()
         return current

@@ -1,6 +1,7 @@
 """The door: counts connections, and shows those out that do not say what they want.
 
-    accepted -> waiting --whole request--> heard --answered--> idle --first byte--> waiting
+    accepted -> handshake of TLS, if it is used: waiting as well
+             -> waiting --whole request--> heard --answered--> idle --first byte--> waiting
                 waiting <--WebSocket opened-- heard <--hello-- waiting
 
 It stands between asyncio's transports and aiohttp, which looks after whole requests only: who opens
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import ssl
 import sys
 from collections import Counter
 
@@ -33,19 +35,29 @@ class Door:
     Args:
         limits: How many, how long, how large.
         proxies: Through them many people come, so their addresses are not counted.
+        tls: What to agree on with each connection first.
     """
 
-    def __init__(self, limits: ServerLimits, proxies: Proxies) -> None:
+    def __init__(
+        self, limits: ServerLimits, proxies: Proxies, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.limits = limits
         self._proxies = proxies
-        self._visitors: dict[asyncio.BaseTransport, _Visitor] = {}
+        self._tls = tls
+        self._visitors: dict[asyncio.BaseTransport, _Visitor | _Handshake] = {}
         self._addresses: Counter[str] = Counter()
-        self._waiting: dict[_Visitor, None] = {}
+        self._waiting: dict[_Visitor | _Handshake, None] = {}
         self._connections = min(limits.connections, _spare_files())
 
     def visitor(self, inner: asyncio.Protocol) -> asyncio.Protocol:
         """Returns the protocol of a new connection, in front of the server's own."""
-        return _Visitor(self, inner)
+        visitor = _Visitor(self, inner)
+        return visitor if self._tls is None else _Handshake(self, visitor, self._tls)
+
+    def stop(self) -> None:
+        """Ends those that wait."""
+        for visitor in list(self._waiting):
+            visitor.end()
 
     def heard(self, transport: asyncio.BaseTransport | None) -> None:
         """Notes that a request or a hello is complete, and is being dealt with."""
@@ -79,7 +91,7 @@ class Door:
         if not self._addresses[place]:
             del self._addresses[place]
 
-    def open(self, transport: asyncio.Transport, visitor: _Visitor) -> bool:
+    def open(self, transport: asyncio.Transport, visitor: _Visitor | _Handshake) -> bool:
         """Lets a connection in, if there is room."""
         if len(self._visitors) >= self._connections:
             return False
@@ -91,26 +103,84 @@ class Door:
         self._visitors[transport] = visitor
         return True
 
-    def close(self, transport: asyncio.Transport, visitor: _Visitor) -> None:
+    def close(self, transport: asyncio.Transport, visitor: _Visitor | _Handshake) -> None:
         """Forgets a connection that has ended."""
         if self._visitors.pop(transport, None):
             for address in visitor.counted:
                 self.leave(address)
             self.forget_waiting(visitor)
 
-    def note_waiting(self, visitor: _Visitor) -> None:
+    def note_waiting(self, visitor: _Visitor | _Handshake) -> None:
         """Has a connection wait as the newest; the oldest one goes if they are too many."""
         self._waiting[visitor] = None
         if len(self._waiting) > self.limits.waiting:
             next(iter(self._waiting)).end()
 
-    def forget_waiting(self, visitor: _Visitor) -> None:
+    def forget_waiting(self, visitor: _Visitor | _Handshake) -> None:
         """Has it wait no more."""
         self._waiting.pop(visitor, None)
         visitor.stop_waiting()
 
     def _find(self, transport: asyncio.BaseTransport | None) -> _Visitor | None:
-        return self._visitors.get(transport) if transport else None
+        visitor = self._visitors.get(transport) if transport else None
+        return visitor if isinstance(visitor, _Visitor) else None
+
+
+class _Handshake(asyncio.Protocol):
+    """A connection on which TLS is being agreed on; afterwards it is a visitor's."""
+
+    def __init__(self, door: Door, visitor: _Visitor, tls: ssl.SSLContext) -> None:
+        self._door = door
+        self._visitor = visitor
+        self._tls = tls
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._early: list[bytes] = []
+        """What has come before the visitor could take it."""
+        self._is_lost = False
+        self.counted: tuple[str | None, ...] = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        if not self._door.open(transport, self):
+            transport.abort()
+            return
+        self._transport = transport
+        self._door.note_waiting(self)
+        self._task = asyncio.get_running_loop().create_task(self._agree(transport))
+
+    def data_received(self, data: bytes) -> None:
+        self._early.append(data)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._is_lost = True
+
+    def stop_waiting(self) -> None:
+        """Has a deadline of its own, which ends with the handshake."""
+
+    def end(self) -> None:
+        """Ends the connection at once."""
+        if self._transport:
+            self._transport.abort()
+
+    async def _agree(self, transport: asyncio.Transport) -> None:
+        seconds = self._door.limits.waiting_seconds
+        try:
+            if transport.is_closing():
+                return
+            secured = await asyncio.get_running_loop().start_tls(
+                transport, self, self._tls, server_side=True, ssl_handshake_timeout=seconds
+            )
+        except OSError:  # of a stranger who speaks no TLS, or too slowly, or has left
+            return
+        finally:
+            self._door.close(transport, self)
+        if secured is None or self._is_lost:
+            return
+        secured.set_protocol(self._visitor)
+        self._visitor.connection_made(secured)
+        for data in self._early:
+            self._visitor.data_received(data)
 
 
 class _Visitor(asyncio.Protocol):

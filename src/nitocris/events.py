@@ -205,6 +205,11 @@ class TimePassed:
     """Nothing happened, but it is late enough for a lease to expire."""
 
 
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """Nobody could be heard for a while, since the owner's machine slept; time stood still."""
+
+
 Event: TypeAlias = (
     WorkerJoined
     | WorkerResized
@@ -223,6 +228,7 @@ Event: TypeAlias = (
     | LeaseCancelled
     | LeaseReturned
     | TimePassed
+    | Woken
 )
 
 

@@ -364,6 +364,7 @@ class DistributedExecution(Executor):
         """Has a worker call a function, and returns a future for its result.
 
         Futures whose functions are equal share them: each worker gets the function once.
+        With a journal, results are kept and found as those of `map`.
 
         Args:
             function: As for `map`.

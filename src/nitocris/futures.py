@@ -28,6 +28,7 @@ from .display import Display
 from .encoded import Encoded, encode
 from .errors import ClosedError
 from .function import Shipment, encode_arguments, modules_used_by
+from .record import Record, open_record, readable
 from .running import Running
 from .serving import Serving
 from .supply import cancel_map, start_map
@@ -81,6 +82,15 @@ class _Submitted:
     function: Encoded
     arguments: Shipment
     key: bytes
+    record: Record | None
+    item: tuple[bytes, bytes] | None
+    """What the record has to know of the arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    future: RemoteFuture[Any]
+    value: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,7 @@ class _Group:
     call: Call
     key: bytes
     number: int
+    record: Record | None
     waiting: deque[_Submitted] = field(default_factory=deque)
     sent: dict[int, RemoteFuture[Any]] = field(default_factory=dict)
     supplied: int = 0
@@ -118,8 +129,10 @@ class Futures:
         self._serving = serving
         self._running = running
         self._display = display
-        self._inbox: queue.SimpleQueue[_Submitted | _Cancelled | ToOwner | None]
+        self._inbox: queue.SimpleQueue[_Submitted | _Found | _Cancelled | ToOwner | None]
         self._inbox = queue.SimpleQueue()
+        self._latest: tuple[bytes, Record | None] = b"", None
+        """The function that was submitted last, and what connects it with the journal."""
         self._groups: dict[bytes, _Group] = {}
         self._by_number: dict[int, _Group] = {}
         self._idle: set[_Group] = set()
@@ -155,20 +168,37 @@ class Futures:
             call = replace(call, wrapper=WithKeywords(call.function))
         function = encode(call)
         carried = function.shipment.modules
-        packed = encode_arguments((arguments, keywords) if keywords else arguments, carried)
+        given = (arguments, keywords) if keywords else arguments
+        packed = encode_arguments(given, carried)
         key = hashlib.sha256(function.shipment.payload).digest()  # which names its blobs
         if call.examine and key not in self._groups:
             modules = modules_used_by(call.function, arguments, keywords)
             self._serving.add_modules(modules, self._display.warn)
+        record, item, known = self._record_of(key, call, function), None, []
+        name = record and record.key_of(given)
+        if record and name:
+            item = name, readable(given)
+            known = record.known(name)
         with self._starting:
             if self.thread.ident is None:
                 self.thread.start()
         future: RemoteFuture[Any] = RemoteFuture(self)
         self._running.add(future, execution)
-        self._inbox.put(_Submitted(future, call, function, packed, key))
+        if known:
+            self._inbox.put(_Found(future, known[0]))
+        else:
+            self._inbox.put(_Submitted(future, call, function, packed, key, record, item))
         if self._ended:  # looked at last: whoever ends cancels afterwards what it finds
             future.cancel()
         return future
+
+    def _record_of(self, key: bytes, call: Call, function: Encoded) -> Record | None:
+        latest, record = self._latest
+        if latest != key:
+            journal = self._serving.journal
+            record = open_record(journal, call, function, self._inbox.put, counts=False)
+            self._latest = key, record
+        return record
 
     def drop(self, future: RemoteFuture[Any]) -> None:
         """Notes that a future was cancelled, in the thread that did it."""
@@ -211,10 +241,12 @@ class Futures:
             self._ended = True
             self.cancel_all()
 
-    def _handle(self, note: _Submitted | _Cancelled | ToOwner) -> None:
+    def _handle(self, note: _Submitted | _Found | _Cancelled | ToOwner) -> None:
         match note:
             case _Submitted():
                 self._enter(note)
+            case _Found():
+                self._resolve(note.future, note.value)
             case _Cancelled():
                 self._take_out(note.future)
             case ev.Demand():
@@ -238,10 +270,9 @@ class Futures:
             return
         group = self._groups.get(note.key)
         if group is None:
-            number = start_map(
-                self._serving, note.call, note.function, self._inbox.put, indexed=False
-            )
-            group = _Group(note.call, note.key, number)
+            receive = note.record.receive if note.record else self._inbox.put
+            number = start_map(self._serving, note.call, note.function, receive, indexed=False)
+            group = _Group(note.call, note.key, number, note.record)
             self._groups[note.key] = self._by_number[number] = group
         group.unfinished += 1
         note.future.group = group
@@ -254,6 +285,8 @@ class Futures:
             return  # cancelled before it came here
         self._finish_one(group)
         if index is not None and group.sent.pop(index, None) is not None:
+            if group.record:
+                group.record.forget(index)
             self._serving.loop.call(self._serving.coordinator.cancel_item, group.number, index)
 
     def _supply(self, group: _Group) -> None:
@@ -264,6 +297,8 @@ class Futures:
             index, group.supplied, group.demanded = group.supplied, group.supplied + 1, False
             group.sent[index] = submitted.future
             submitted.future.index = index
+            if group.record and submitted.item:
+                group.record.expect(index, *submitted.item)
             self._serving.loop.call(
                 self._serving.coordinator.supply, group.number, index, 1, submitted.arguments
             )
@@ -274,18 +309,26 @@ class Futures:
             if future is None:
                 continue  # cancelled meanwhile
             failed = note.failures.get(index)
-            try:
-                if failed is None:
-                    future.set_result(value)
-                else:
-                    future.set_exception(explained(group.call, failed))
-            except InvalidStateError:
-                continue  # cancelled just now; a note of that is on its way
-            except BaseException:
-                logger.exception("a callback of %r would have ended the thread", future)
-            future.group = None  # whoever keeps the future need not keep the function
-            self._running.remove(future)
-            self._finish_one(group)
+            error = None if failed is None else explained(group.call, failed)
+            if self._resolve(future, value, error):
+                self._finish_one(group)
+
+    def _resolve(
+        self, future: RemoteFuture[Any], value: object, error: BaseException | None = None
+    ) -> bool:
+        """Brings a future to its end; returns False if it was cancelled just now."""
+        try:
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+        except InvalidStateError:
+            return False  # a note of that is on its way
+        except BaseException:
+            logger.exception("a callback of %r would have ended the thread", future)
+        future.group = None  # whoever keeps the future need not keep the function
+        self._running.remove(future)
+        return True
 
     def _finish_one(self, group: _Group) -> None:
         group.unfinished -= 1

@@ -201,7 +201,7 @@ class Outcomes:
         chunk = lease.chunk
         had_it = lease.started is not None and lease.next == chunk.next
         self._books.close_lease(lease)
-        if had_it:
+        if had_it and self._books.now >= self._books.spared_until:
             chunk.departures += 1
             chunk.piecewise = chunk.piecewise or 2 * chunk.departures > MAX_DEPARTURES
         if not chunk.leases:

@@ -134,23 +134,40 @@ class Record:
                 f"{self._writer.journal.path.name}."
             )
 
+    def key_of(self, arguments: tuple[Any, ...]) -> bytes | None:
+        """Returns what an item is called in the journal, None if it cannot be recognised."""
+        item = self._items.of(arguments)
+        return None if item is None else hashlib.sha256(self._function + item).digest()
+
+    def known(self, key: bytes) -> list[object]:
+        """Returns the result of an item if it is in the journal, else nothing."""
+        encoded = self._writer.journal.get(key)
+        if encoded is None:
+            return []
+        try:
+            return [codec.decode(encoded, self._registry)]
+        except DecodeError:  # of a class that is not known any more
+            return []
+
+    def expect(self, index: int, key: bytes, arguments: bytes) -> None:
+        """Waits for the result of an item that is supplied, to keep it."""
+        if not self._writer.problem:  # else nobody would take it out again
+            self._waiting[index] = key, arguments
+
+    def forget(self, index: int) -> None:
+        """Waits no more for an item that was given up."""
+        self._waiting.pop(index, None)
+
     def _find(self, index: int, arguments: tuple[Any, ...]) -> list[object]:
         """Returns the result of an item, or nothing and waits for it."""
-        item = self._items.of(arguments)
-        if item is None:
+        key = self.key_of(arguments)
+        if key is None:
             return []
-        key = hashlib.sha256(self._function + item).digest()
-        encoded = self._writer.journal.get(key)
-        if encoded is not None:
-            try:
-                value = codec.decode(encoded, self._registry)
-            except DecodeError:  # of a class that is not known any more
-                pass
-            else:
-                self._reused += 1
-                return [value]
-        self._waiting[index] = key, _readable(arguments)
-        return []
+        found = self.known(key)
+        self._reused += len(found)
+        if not found:
+            self.expect(index, key, readable(arguments))
+        return found
 
     def _rows(self, note: ToOwner) -> Iterator[Row]:
         if not isinstance(note, ev.Deliver):
@@ -167,7 +184,12 @@ class Record:
 
 
 def open_record(
-    writer: JournalWriter | None, call: Call, encoded: Encoded, deliver: Callable[[ToOwner], None]
+    writer: JournalWriter | None,
+    call: Call,
+    encoded: Encoded,
+    deliver: Callable[[ToOwner], None],
+    *,
+    counts: bool = True,
 ) -> Record | None:
     """Returns what connects a map with the journal; None where it has none.
 
@@ -176,6 +198,7 @@ def open_record(
         call: What the owner wants.
         encoded: Its function.
         deliver: Takes what is for the owner.
+        counts: Whether to say how many results of the function are there.
     """
     if writer is None:
         return None
@@ -197,7 +220,7 @@ def open_record(
             f"{name}, or something that it refers to, has changed since {file} was written, so "
             "all of its items are computed anew."
         )
-    if known.results:
+    if known.results and counts:
         call.display.tell(
             f"{file} has {known.results:,} results of {name}; items that are among them are not "
             "computed again."
@@ -205,7 +228,8 @@ def open_record(
     return Record(writer, fingerprint, known.number, call, encoded, deliver)
 
 
-def _readable(arguments: tuple[Any, ...]) -> bytes:
+def readable(arguments: tuple[Any, ...]) -> bytes:
+    """Returns the arguments of an item for people to read, nothing where they are large."""
     try:
         encoded = codec.encode(arguments)
     except EncodeError:

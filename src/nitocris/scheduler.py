@@ -89,6 +89,8 @@ class Scheduler:
                     self._give_back(lease)
             case ev.TimePassed():
                 self._expire()
+            case ev.Woken():
+                self._books.spare()
             case _:
                 assert_never(event)
         for worker in list(self._books.stuck.values()):

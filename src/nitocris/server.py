@@ -100,8 +100,7 @@ class Server:
     ) -> None:
         self._limits = limits or ServerLimits()
         self._proxies = proxies or Proxies()
-        self._tls = tls
-        self._door = Door(self._limits, self._proxies)
+        self._door = Door(self._limits, self._proxies, tls)
         self._wrong_tokens = WrongTokens(self._limits.wrong_tokens, time.monotonic)
         self._dashboard = Dashboard(coordinator, access, link, self._wrong_tokens)
         self._max_devices = max_devices
@@ -146,6 +145,7 @@ class Server:
         """Closes all connections and ports."""
         for listener in self._listeners:
             listener.close()
+        self._door.stop()
         await asyncio.gather(*(connection.drain() for connection in list(self._connections)))
         if self._runner:
             await self._runner.cleanup()
@@ -173,8 +173,6 @@ class Server:
             host,
             port,
             backlog=128,
-            ssl=self._tls,
-            ssl_handshake_timeout=self._limits.waiting_seconds if self._tls else None,
         )
 
     def _routes(self) -> list[web.RouteDef]:

@@ -21,9 +21,9 @@ class ServerLimits:
             system gives this process fewer open files.
         connections_per_address: Of these from one address (IPv6: one /64 network); a school or
             company may have a single one.
-        waiting: Connections that have not sent a whole request, or no hello after the WebSocket
-            was opened; one more ends the one that has waited longest.
-        waiting_seconds: How long they may take for that.
+        waiting: Connections that have not agreed on TLS, have not sent a whole request, or no hello
+            after the WebSocket was opened; one more ends the one that has waited longest.
+        waiting_seconds: How long they may take for each of these.
         header_bytes: Size of a request.
         hello_bytes: Size of a device's first message.
         control_bytes: Size of a later one that is no result for a live lease.

@@ -6,7 +6,6 @@ thread, process or port behind.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 import threading
@@ -154,7 +153,7 @@ class Serving:
         if history.function is None:
             return None
         came = provenance(history.function, history.seed, self._provision.known)
-        report = history.report(came, asyncio.get_running_loop().time())
+        report = history.report(came, self.coordinator.now())
         return replace(report, journal_problem=self.journal.problem if self.journal else "")
 
     async def _replace_links(self) -> None:

@@ -13,12 +13,15 @@ import aiohttp
 import pytest
 
 from nitocris import DistributedExecution, ServerLimits
+from nitocris.coordinator import MAX_BAD_RESULTS
 from tests.attacks.floods import Target, fuzz, half_open, not_reading, trickling
+from tests.attacks.lies import HOSTILE_RESULTS, lie
 
 Execution = partial(DistributedExecution, host="127.0.0.1", progress=False)
 FUZZED_FRAMES = int(os.environ.get("NITOCRIS_FUZZED_FRAMES", "10000"))
 SECONDS = float(os.environ.get("NITOCRIS_ATTACK_SECONDS", "1.0"))
 """How long an attack goes on that does not end by itself."""
+LIE_ROUNDS = int(os.environ.get("NITOCRIS_LIE_ROUNDS", "1"))
 LONGEST_ANSWER = 1.0
 """Seconds that 99 of 100 small requests may take."""
 LIMITS = ServerLimits(waiting=256, messages_per_second=200)
@@ -85,3 +88,14 @@ async def test_an_honest_map_goes_on_among_fuzzed_frames() -> None:
             sent_away = await fuzz(Target(d.url), FUZZED_FRAMES, seed=1)
 
         assert 0 < sent_away < FUZZED_FRAMES / 2
+
+
+async def test_an_honest_map_goes_on_among_hostile_results() -> None:
+    """Each costs its sender a third of a connection; none is delivered, and none ends a map."""
+    sent = LIE_ROUNDS * len(HOSTILE_RESULTS)
+    with Execution(local_workers=1) as d:
+        await asyncio.to_thread(d.wait_for_workers, 1)
+        async with honest_work(d):
+            sent_away = await lie(Target(d.url), LIE_ROUNDS)
+
+    assert sent_away == sent // MAX_BAD_RESULTS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -157,3 +158,40 @@ def test_the_only_worker_is_stopped_for_so_long_that_it_is_given_up(
         assert mapping.result() == [x * x for x in range(100)]
         assert caplog.messages == []
         wait_for_nothing(d)
+
+
+_OWNER = """
+import sys, time
+from functools import partial
+from pathlib import Path
+from nitocris import DistributedExecution, coordinator
+
+coordinator.READING_SECONDS = 0.1
+coordinator.AwakeClock = partial(coordinator.AwakeClock, longest_gap=0.5)
+
+def work(mark, x):
+    Path(mark).touch()
+    time.sleep(0.5)
+    return x
+
+with DistributedExecution(host="127.0.0.1", timeout_in_seconds=1.0, progress=False) as d:
+    print(d.worker_url, flush=True)
+    print(d.map(partial(work, sys.argv[1]), [7]), d.report().retries)
+"""
+
+
+def test_the_owner_is_stopped_for_longer_than_a_lease_lasts(tmp_path: Path) -> None:
+    """Continued, it takes the answer that came meanwhile; nothing is computed again."""
+    mark = tmp_path / "mark"
+    owner = subprocess.Popen(
+        [sys.executable, "-c", _OWNER, str(mark)], stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    with Fleet(owner.stdout.readline().strip(), 1):
+        wait_until(mark.exists)
+        owner.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        owner.send_signal(signal.SIGCONT)
+        printed, _ = owner.communicate(timeout=30)
+
+    assert printed == "[7] 0\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -21,7 +22,9 @@ from nitocris.environment import Environment, runtimes
 from nitocris.job import Job
 from nitocris.links import Access, new_access
 from nitocris.server import Server
+from nitocris.tls import server_context
 from tests.attacks.floods import masked, upgrade
+from tests.support.certificates import make_certificate
 
 RSV1 = 0x40
 """The bit of a WebSocket frame that says that it is compressed."""
@@ -43,8 +46,10 @@ class Bench:
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+    async def connect(
+        self, tls: ssl.SSLContext | None = None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=tls)
         self.writers.append(writer)
         return reader, writer
 
@@ -76,7 +81,9 @@ Open: TypeAlias = Callable[..., AbstractAsyncContextManager[Bench]]
 @pytest_asyncio.fixture
 async def serve() -> AsyncIterator[Open]:
     @contextlib.asynccontextmanager
-    async def open_(proxies: Proxies | None = None, **limits: float) -> AsyncIterator[Bench]:
+    async def open_(
+        proxies: Proxies | None = None, tls: ssl.SSLContext | None = None, **limits: float
+    ) -> AsyncIterator[Bench]:
         chosen = ServerLimits(**limits)  # type: ignore[arg-type]
         coordinator, access = Coordinator(limits=chosen), new_access()
         environment = Environment("a test")
@@ -85,7 +92,10 @@ async def serve() -> AsyncIterator[Open]:
             return environment
 
         server = Server(
-            coordinator, access, ready, Job("a test"), None, limits=chosen, proxies=proxies
+            *(coordinator, access, ready, Job("a test"), None),
+            limits=chosen,
+            proxies=proxies,
+            tls=tls,
         )
         port = await server.start("127.0.0.1", 0)
         async with aiohttp.ClientSession() as http:
@@ -120,6 +130,61 @@ async def test_connections(serve: Open, limit: str) -> None:
         while len(bench.server._door._visitors) > 1:
             await asyncio.sleep(0)
         assert await bench.ask(*await bench.connect()) == b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Returns what a server says of itself, and a client that believes it."""
+    made = make_certificate(tmp_path_factory.mktemp("certificates"))
+    context = server_context(made.certfile, made.keyfile)
+    assert context
+    return context, ssl.create_default_context(cafile=made.authority)
+
+
+Tls: TypeAlias = tuple[ssl.SSLContext, ssl.SSLContext]
+
+
+@pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
+async def test_handshakes_of_tls(serve: Open, tls: Tls, limit: str) -> None:
+    """Those that have said nothing count like all others, before anything is computed for them."""
+    context, client = tls
+    async with serve(tls=context, waiting_seconds=100.0, **{limit: 2}) as bench:
+        first, _, third = [await bench.connect() for _ in range(3)]
+
+        assert await third[0].read() == b""
+        first[1].close()
+        while len(bench.server._door._visitors) > 1:
+            await asyncio.sleep(0)
+        assert await bench.ask(*await bench.connect(client)) == b"HTTP/1.1 200 OK\r\n"
+
+
+async def test_handshakes_of_tls_that_wait(serve: Open, tls: Tls) -> None:
+    """The oldest one makes room, and each has its time only; the others are not disturbed."""
+    context, client = tls
+    async with serve(tls=context, waiting=2, waiting_seconds=0.5) as bench:
+        busy = await bench.connect(client)
+        assert await bench.ask(*busy) == b"HTTP/1.1 200 OK\r\n"
+        oldest, older, newest = [await bench.connect() for _ in range(3)]
+
+        assert await oldest[0].read() == b""
+        assert len(bench.server._door._visitors) == 3
+        assert await older[0].read() == b""
+        assert await newest[0].read() == b""
+        assert await bench.ask(*await bench.connect(client)) == b"HTTP/1.1 200 OK\r\n"
+        busy[1].write(REQUEST % bench.port + b"\r\n")
+        assert (await busy[0].readuntil(b"HTTP/1.1 200 OK")).count(b"native") == 1
+
+
+async def test_what_is_no_tls_is_ended(
+    serve: Open, tls: Tls, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Quietly: port scanners come by all the time."""
+    async with serve(tls=tls[0]) as bench:
+        assert await bench.ask(*await bench.connect()) == b""
+        while bench.server._door._visitors:
+            await asyncio.sleep(0)
+
+    assert caplog.messages == []
 
 
 async def test_connections_of_an_address_behind_a_proxy(serve: Open) -> None:

@@ -5,15 +5,21 @@ python -m tests.simulation --seeds 10000    runs many, prints how to replay what
 python -m tests.simulation --efficiency     measures the table of docs/scheduler.md
 python -m tests.simulation --saboteurs      measures the table of docs/trust.md
 python -m tests.simulation --crowd          100,000 workers and 10 million items
+python -m tests.simulation --growth 1000000 whether a table grows with so many items
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
+import time
 import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
-from . import chaos, efficiency, saboteurs
+from . import chaos, efficiency, growth, saboteurs
 
 
 def main() -> int:
@@ -26,6 +32,7 @@ def main() -> int:
     parser.add_argument("--efficiency", action="store_true", help="the table")
     parser.add_argument("--saboteurs", action="store_true", help="the table of volunteers that lie")
     parser.add_argument("--crowd", action="store_true", help="100,000 workers, 10 million items")
+    parser.add_argument("--growth", type=int, metavar="ITEMS", help="whether a table grows")
     parser.add_argument("--first", type=int, default=0, help="the first seed of them")
     options = parser.parse_args()
     if options.seed is not None:
@@ -35,6 +42,8 @@ def main() -> int:
     if options.crowd:
         print(efficiency.table([efficiency.crowd(workers=100_000, items=10_000_000)]), end="")
     failed: list[object] = []
+    if options.growth:
+        failed += grown(options.growth)
     if options.saboteurs:
         harms = saboteurs.measure()
         print(saboteurs.table(harms), end="")
@@ -47,6 +56,24 @@ def main() -> int:
     print(f"{len(seeds)} seeds, {len(broken)} failed")
     failed += broken
     return 1 if failed else 0
+
+
+def grown(items: int) -> list[object]:
+    """Prints what grows with so many items, and returns it."""
+    found: list[object] = []
+    with tempfile.TemporaryDirectory() as folder:
+        kinds: dict[str, Callable[[int], growth.Peaks]] = {
+            "scheduler": growth.plain,
+            "verify": growth.verified,
+            "journal": partial(growth.journaled, folder=Path(folder)),
+        }
+        for name, kind in kinds.items():
+            began = time.process_time()
+            tables = growth.grown_after(kind, items)
+            seconds = time.process_time() - began
+            print(f"{name}: {items:,} items in {seconds:.0f} s, {tables or 'nothing grows'}")
+            found += tables.items()
+    return found
 
 
 def passes(seed: int) -> bool:

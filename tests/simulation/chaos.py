@@ -90,7 +90,7 @@ def _trouble(simulation: Simulation, chance: random.Random) -> None:
     if not simulation.devices:
         return
     device = chance.choice(list(simulation.devices.values()))
-    kinds = ["leave", "leave", "slow", "pause", "give back", "cancel"]
+    kinds = ["leave", "leave", "slow", "pause", "give back", "cancel", "sleep"]
     kinds += [] if simulation.gentle else ["hang", "jump"]
     match chance.choice(kinds):
         case "leave":
@@ -108,6 +108,8 @@ def _trouble(simulation: Simulation, chance: random.Random) -> None:
             simulation.after(chance.uniform(0, 20), partial(_resume, simulation, device))
         case "jump":
             simulation.jumped += chance.choice([1, 30, 5000])
+        case "sleep":
+            simulation.wake()
         case "cancel":
             simulation.cancel(chance.choice(list(simulation.maps)))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from . import chaos, efficiency
+from . import chaos, efficiency, growth
 from .__main__ import replay
 from .efficiency import Outcome
 from .world import EqualCosts, SimulatedMap, Simulation
@@ -107,3 +108,12 @@ def test_a_crowd_finishes() -> None:
     outcome = efficiency.crowd(workers=1_000, items=100_000)
 
     assert outcome.makespan < outcome.allowed
+
+
+def test_no_table_grows_with_the_items_that_are_done(tmp_path: Path) -> None:
+    """What is over leaves nothing behind; `make simulation` does this with ten million items."""
+    assert growth.grown_after(growth.plain, 200_000) == {}
+    assert growth.grown_after(growth.verified, 50_000) == {}
+    for problem in ("the disk is full", ""):
+        journaled = partial(growth.journaled, folder=tmp_path, problem=problem)
+        assert growth.grown_after(journaled, 25_000, few=4_000) == {}

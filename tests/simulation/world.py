@@ -239,6 +239,10 @@ class Simulation:
         """A device pauses, or goes on."""
         self._handle(ev.WorkerResized(device.id, capacity))
 
+    def wake(self) -> None:
+        """The owner's machine has slept, while its clock stood still."""
+        self._handle(ev.Woken())
+
     def give_back(self, device: Device) -> None:
         """A device will not finish what it has."""
         for job in list(device.jobs.values()):

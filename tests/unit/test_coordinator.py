@@ -13,6 +13,7 @@ import pytest
 from nitocris import codec, protocol
 from nitocris import events as ev
 from nitocris.answers import decode_result
+from nitocris.awake import AwakeClock
 from nitocris.coordinator import LARGE_RESULT_BYTES, Coordinator
 from nitocris.dismissal import BY_OWNER
 from nitocris.errors import ProtocolError
@@ -51,10 +52,12 @@ class FakeDevice:
 class Bench:
     """A coordinator, its owner and what the owner was told."""
 
-    def __init__(self, limits: ServerLimits | None = None) -> None:
+    def __init__(self, limits: ServerLimits | None = None, clock: AwakeClock | None = None) -> None:
         self.told: list[str] = []
         self.shown: list[str] = []
-        self.coordinator = Coordinator(self.told.append, self.shown.append, limits=limits)
+        self.coordinator = Coordinator(
+            self.told.append, self.shown.append, limits=limits, clock=clock
+        )
         self.devices: dict[int, FakeDevice] = {}
         self.notes: list[Any] = []
         self.taken = 0

@@ -302,3 +302,49 @@ def test_a_disk_that_is_full_when_a_map_begins(start: Callable[..., Listened]) -
 
     assert writer.problem
     assert d._options.display.warnings == 1
+
+
+def test_futures_are_kept_and_found(start: Callable[..., Listened]) -> None:
+    """By position and by name, and whether a map or a future has computed them."""
+    d = start()
+    assert d.map(square, range(3)) == [0, 1, 4]
+    assert [d.submit(square, x).result(10) for x in range(5)] == [0, 1, 4, 9, 16]
+    assert d.submit(pow, 2, exp=5).result(10) == 32
+    assert d.submit(str, 3).result(10) == "3"
+    assert d.coordinator.supplied == 3 + 2 + 2
+
+    d = start()
+    assert [d.submit(square, x).result(10) for x in range(6)] == [0, 1, 4, 9, 16, 25]
+    assert d.submit(pow, 2, exp=5).result(10) == 32
+    assert d.submit(pow, 2, exp=6).result(10) == 64
+    assert d.coordinator.supplied == 2
+    assert d.map(square, range(7)) == [x * x for x in range(7)]
+    assert d.coordinator.supplied == 3
+
+
+def test_futures_that_fail_are_tried_again(start: Callable[..., Listened]) -> None:
+    """As items of maps are."""
+    for _ in range(2):
+        d = start()
+        assert isinstance(d.submit(int, "x").exception(10), ValueError)
+        assert d.coordinator.supplied == 1
+
+
+def test_cancelled_futures_leave_nothing(start: Callable[..., Listened]) -> None:
+    """Neither in the journal nor in what waits for it."""
+    d = start()
+    d.coordinator.held = True
+    futures = [d.submit(square, x) for x in range(3)]
+    d.coordinator.wait_for(lambda: d.coordinator.supplied == 3)
+    record = futures[0]._futures._latest[1]
+    assert record is not None
+    assert len(record._waiting) == 3
+
+    assert all(future.cancel() for future in futures)
+
+    d.serving.release_all()
+    assert d.submit(square, 7).result(10) == 49
+    assert record._waiting == {}
+    d = start()
+    assert d.submit(square, 1).result(10) == 1
+    assert d.coordinator.supplied == 1

@@ -299,6 +299,7 @@ export const strings = {
       `Python did not start in this browser; it failed while ${steps[step]}. A newer browser or fewer workers may help.`,
     deadline: (step: StepName) => `It took too long: ${steps[step]}.`,
     died: 'A worker stopped unexpectedly and is replaced. The others go on.',
+    fewer: 'Not all workers could be started. The others go on.',
     unknown: 'Something went wrong in this page.',
   },
 

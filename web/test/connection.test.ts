@@ -164,6 +164,23 @@ describe('a connection', () => {
     expect(socket.closed).toBe(true);
   });
 
+  it('waits as long as a large result leaves, however slow the line is', () => {
+    const { link, last, welcome } = setUp();
+    link.open();
+    welcome();
+    const socket = last();
+    socket.bufferedAmount = 50e6;
+
+    for (let seconds = 0; seconds < 300; seconds++) {
+      vi.advanceTimersByTime(1_000);
+      socket.bufferedAmount -= 100e3;
+    }
+    expect(link.state.state).toBe('open');
+    vi.advanceTimersByTime(2 * QUIET_MS);
+
+    expect(link.state.state).toBe('waiting');
+  });
+
   it('gives up a socket that neither opens nor fails', () => {
     const { link } = setUp();
     link.open();

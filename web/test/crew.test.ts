@@ -16,6 +16,7 @@ function setUp(size = 2) {
     onResult: vi.fn(),
     onDone: vi.fn((worker: number) => void busy.delete(worker)),
     onReplaced: vi.fn(),
+    onFewer: vi.fn(),
     onHalted: vi.fn(),
     onSnapshot: vi.fn(),
     onSnapshotFailed: vi.fn(),
@@ -75,6 +76,34 @@ describe('the crew', () => {
     expect(hooks.onHalted).toHaveBeenCalledOnce();
     expect(hooks.onHalted.mock.calls[0]?.[0]).toMatchObject({ details: 'no memory' });
     expect(ids('spawn')).toEqual([1, 2, 3]);
+    expect(crew.views).toEqual([]);
+  });
+
+  it('goes on with those that compute when no more can be started', () => {
+    const { crew, hooks, say, ids } = setUp(3);
+    crew.equip(RECIPE);
+    for (const worker of [1, 2]) say(worker, { type: 'ready' });
+
+    for (const worker of [3, 4, 5]) say(worker, { type: 'broken', details: 'no memory' });
+
+    expect(hooks.onHalted).not.toHaveBeenCalled();
+    expect(hooks.onFewer).toHaveBeenCalledOnce();
+    expect(crew.available).toEqual([1, 2]);
+    expect(crew.size).toBe(2);
+    expect(ids('spawn')).toEqual([1, 2, 3, 4, 5]);
+    crew.resize(3);
+    expect(ids('spawn')).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('ends when those that went on have died as well', () => {
+    const { crew, hooks, say } = setUp(2);
+    crew.equip(RECIPE);
+    say(1, { type: 'ready' });
+    for (const worker of [2, 3, 4]) say(worker, { type: 'broken', details: 'no memory' });
+
+    for (const worker of [1, 5, 6, 7]) say(worker, { type: 'broken', details: 'no memory' });
+
+    expect(hooks.onHalted).toHaveBeenCalledOnce();
     expect(crew.views).toEqual([]);
   });
 

@@ -8,6 +8,7 @@ import { Device } from '../src/pool/device';
 import { GRACE_MS } from '../src/pool/dispatcher';
 import { type Settings, USUAL_SETTINGS } from '../src/pool/settings';
 import type { Activity, Snapshot } from '../src/pool/snapshot';
+import { strings } from '../src/strings';
 import { FakePort, FakeSocket, fakeChannels, fakeFetch, frameOf, useVirtualTime } from './fakes';
 
 const NO_SHELF: Shelf = {
@@ -376,20 +377,24 @@ describe('a session', () => {
     expect(all.activity()).toMatchObject({ work: 'over' });
   });
 
-  it('gives up with the reason when no worker starts, and takes no chunk meanwhile', async () => {
+  it('goes on with fewer workers, and gives up with the reason when none starts', async () => {
     const { workers, socket, activity } = await compute();
-    for (let attempt = 1; attempt <= 4; attempt++) {
-      workers[attempt]?.says({ type: 'broken', details: 'no memory' });
-      await time(0);
-    }
+    const fail = async (attempts: number[]) => {
+      for (const attempt of attempts) {
+        workers[attempt]?.says({ type: 'broken', details: 'no memory' });
+        await time(0);
+      }
+      await time(500);
+    };
 
-    await time(500);
+    await fail([1, 2, 3, 4]);
+    const fewer = { message: strings.failures.fewer, details: 'no memory' };
+    expect(activity()).toMatchObject({ state: 'running', incident: fewer });
+    await fail([0, 5, 6, 7]);
 
     expect(activity()).toMatchObject({ state: 'failed', failure: { details: 'no memory' } });
     const last = socket().sent.map((frame) => decodeFrame(frame).header);
-    expect(last.slice(-2)).toMatchObject([
-      { type: 'capacity', capacity: 0 },
-      { type: 'returned', lease: 10 },
-    ]);
+    expect(last).toContainEqual({ type: 'failed', lease: 10, reason: 'no memory' });
+    expect(last.at(-1)).toMatchObject({ type: 'capacity', capacity: 0 });
   });
 });

@@ -10,6 +10,7 @@ export function frameOf(header: object, payload?: Uint8Array<ArrayBuffer>): Arra
 
 export class FakeSocket implements Socket {
   binaryType: BinaryType = 'blob';
+  bufferedAmount = 0;
   onopen: Socket['onopen'] = null;
   onmessage: Socket['onmessage'] = null;
   onclose: Socket['onclose'] = null;

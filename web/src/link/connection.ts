@@ -34,6 +34,8 @@ export type Connection =
 /** What is used of a WebSocket. */
 export interface Socket {
   binaryType: BinaryType;
+  /** Bytes that were sent and have not left yet. */
+  readonly bufferedAmount: number;
   onopen: ((event: Event) => void) | null;
   onmessage: ((event: MessageEvent) => void) | null;
   onclose: ((event: CloseEvent) => void) | null;
@@ -199,12 +201,24 @@ export class CoordinatorLink {
   }
 
   #ping(wait: number): void {
-    const asked = this.#ask();
+    this.#ask();
+    this.#expect(wait);
+  }
+
+  #expect(wait: number): void {
+    const since = Date.now();
+    const unsent = this.#unsent;
     this.#after(wait, () => {
       // Whoever slept through the deadline has not read what came meanwhile.
-      if (Date.now() - asked > 2 * wait) this.#ping(wait);
+      if (Date.now() - since > 2 * wait) this.#ping(wait);
+      // The ping waits behind a large result, for which the line takes its time.
+      else if (this.#unsent < unsent) this.#expect(wait);
       else this.#lost('waiting');
     });
+  }
+
+  get #unsent(): number {
+    return this.#socket?.bufferedAmount ?? 0;
   }
 
   /** Asks also while frames come, since the owner wants to know how far away this device is. */

@@ -25,6 +25,8 @@ export interface CrewHooks {
   readonly onDone: (worker: number, worked: number) => void;
   /** A worker died and another one takes its place. */
   readonly onReplaced: (failure: Failure) => void;
+  /** No further worker can be started here; those that are there go on. */
+  readonly onFewer: (failure: Failure) => void;
   /** No worker can be started here. */
   readonly onHalted: (failure: Failure) => void;
   /** A memory snapshot was made here, before any function was sent. */
@@ -168,6 +170,7 @@ export class Crew {
   /** Changes how many there are; a worker that computes ends its chunk first. */
   resize(size: number): void {
     this.#size = size;
+    this.#failures = 0;
     const staying = [...this.#members.values()];
     for (const member of staying) if (member.fate === 'leave') member.fate = 'stay';
     const eagerness = ({ id, state }: Member) =>
@@ -325,13 +328,23 @@ export class Crew {
       return this.#hooks.onChange();
     }
     this.#end(member, details);
-    if (starting && ++this.#failures >= START_FAILURES) {
-      this.#hooks.onHalted({ message: strings.failures.start(member.step), details });
-      return this.dismiss();
-    }
+    if (starting && ++this.#failures >= START_FAILURES) return this.#giveUp(member.step, details);
     this.#hooks.onReplaced({ message: strings.failures.died, details });
     this.#gaps += 1;
     this.#fill();
+    this.#hooks.onChange();
+  }
+
+  /** Starts no more workers: the memory may be enough for those that compute already. */
+  #giveUp(step: StepName, details: string): void {
+    if (this.available.length === 0) {
+      this.#hooks.onHalted({ message: strings.failures.start(step), details });
+      return this.dismiss();
+    }
+    this.#failures = 0;
+    this.#size = [...this.#members.values()].filter(({ fate }) => fate !== 'leave').length;
+    this.#gaps = 0;
+    this.#hooks.onFewer({ message: strings.failures.fewer, details });
     this.#hooks.onChange();
   }
 

@@ -115,6 +115,9 @@ export class Session {
           this.statistics.countReplaced();
           this.#incident = failure;
         },
+        onFewer: (failure) => {
+          this.#incident = failure;
+        },
         onHalted: (failure) => this.#fail(failure),
         onSnapshot: (id, bytes) => ports.snapshots.save(id, bytes),
         onSnapshotFailed: () => ports.snapshots.giveUp(),
