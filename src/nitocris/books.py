@@ -138,7 +138,8 @@ class Books:
         worker.waiting[lease.id] = self.waiting[lease.id] = lease
         worker.backlog += lease.room
         worker.tally.chunk_size = chunk.remaining
-        chunk.map.ledger.lent(worker.id, worker.name, chunk.remaining)
+        if not chunk.parcel.is_known:
+            chunk.map.ledger.lent(worker.id, worker.name, chunk.remaining)
         self._start_waiting(worker)
         return lease
 

@@ -105,7 +105,10 @@ class DistributedExecution(Executor):
             same script computes only what is missing.
         durability: How soon they are kept: within a second ("batched"), or each one before you
             get it ("always").
-        verify: How results of volunteers come to be believed: `"auto"`, a `Verify`, or None for as
+        verify: How results of volunteers come to be believed. `"outside"`: as they come, until a
+            volunteer joins from another machine than this one; from then on as with `"auto"`,
+            except that browsers on this machine are believed. `"auto"`: those of all volunteers
+            are confirmed, by other devices or this machine. A `Verify`: as that says. None: as
             they come, which is for volunteers whom you trust.
         title: What volunteers see; by default the name of the script.
         description: What the work is for, in some sentences of plain text for volunteers.
@@ -142,7 +145,7 @@ class DistributedExecution(Executor):
         results: Literal["safe", "pickle"] = "safe",
         journal: str | os.PathLike[str] | None = None,
         durability: Durability = "batched",
-        verify: Verify | Literal["auto"] | None = None,
+        verify: Verify | Literal["outside", "auto"] | None = "outside",
         title: str | None = None,
         description: str | None = None,
         certfile: str | os.PathLike[str] | None = None,

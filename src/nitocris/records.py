@@ -60,6 +60,11 @@ class Parcel:
     unsettled: int = 0
     """Items of a verified map that are answered and may yet be doubted."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the owner has the results already, and these are no items of the map."""
+        return self.start < 0
+
 
 @dataclass(slots=True, eq=False)
 class Chunk:

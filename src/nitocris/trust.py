@@ -23,6 +23,7 @@ class Standing(Enum):
     """What a device is to the owner."""
 
     OWN = "own"
+    HERE = "here"
     STRANGER = "stranger"
     BANNED = "banned"
 
@@ -46,14 +47,30 @@ class Trust:
         self._chance = chance
         self._reputes: dict[int, _Repute] = {}
 
-    def joined(self, worker: int, name: str, network: str, *, own: bool) -> None:
-        """Notes a device; nothing is known of a stranger."""
-        standing = Standing.OWN if own else Standing.STRANGER
+    def joined(
+        self, worker: int, name: str, network: str, *, own: bool, here: bool = False
+    ) -> None:
+        """Notes a device; nothing is known of a stranger.
+
+        Args:
+            worker: The device.
+            name: What people call it.
+            network: Where it is connected from.
+            own: Whether it is a native worker.
+            here: Whether it is a browser on the owner's machine.
+        """
+        standing = Standing.OWN if own else Standing.HERE if here else Standing.STRANGER
         self._reputes[worker] = _Repute(name, network, standing)
 
-    def is_own(self, worker: int) -> bool:
-        """Whether a device is the owner's, and believed."""
-        return self._reputes[worker].standing is Standing.OWN
+    def is_own(self, worker: int, *, here: bool = False) -> bool:
+        """Whether a device is the owner's, and believed.
+
+        Args:
+            worker: The device.
+            here: Whether browsers on the owner's machine are.
+        """
+        standing = self._reputes[worker].standing
+        return standing is Standing.OWN or (here and standing is Standing.HERE)
 
     def is_banned(self, worker: int) -> bool:
         """Whether a device was found to lie."""
@@ -79,6 +96,10 @@ class Trust:
         if confirmed < trust_after:
             return False
         return self._chance() >= max(recheck, 1 / confirmed)
+
+    def confirmations(self, worker: int) -> int:
+        """How many answers of a device turned out to be right."""
+        return self._reputes[worker].confirmed
 
     def confirmed(self, worker: int) -> None:
         """Notes an answer that turned out to be right."""

@@ -13,8 +13,9 @@ from functools import partial
 from math import nan
 
 from nitocris import events as ev
-from nitocris.quorum import Arbitrate, Quorum, Verdict
+from nitocris.quorum import Quorum
 from nitocris.trust import Trust
+from nitocris.verdicts import Arbitrate, Verdict
 from nitocris.verify import AUTO, Verify
 
 from .world import Device, EqualCosts, SimulatedMap, Simulation

@@ -11,8 +11,9 @@ import pytest
 
 from nitocris import events as ev
 from nitocris.errors import ConfigurationError, DisagreementError, WorkerLostError
-from nitocris.quorum import Arbitrate, Quorum, Verdict
+from nitocris.quorum import Quorum
 from nitocris.trust import Trust, network_of
+from nitocris.verdicts import Arbitrate, Verdict
 from nitocris.verify import AUTO, Verify, chosen
 
 OWN = 9

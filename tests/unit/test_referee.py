@@ -12,9 +12,9 @@ from nitocris.arbiter import Arbiter
 from nitocris.codec import Registry
 from nitocris.errors import WorkerLostError
 from nitocris.function import Shipment, encode_function, encode_items
-from nitocris.quorum import Verdict
 from nitocris.referee import Referee
 from nitocris.trust import Trust
+from nitocris.verdicts import Verdict
 from nitocris.verify import Verify
 
 
