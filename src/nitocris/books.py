@@ -50,6 +50,8 @@ class Books:
         self.unjudged: dict[int, dict[int, Lease]] = {}
         """Leases of each map that started before anything was known about how long they take."""
         self.next_lease = 1
+        self.copies = 0
+        """Chunks that were lent to confirm answers."""
         self.relent = 0
         """Chunks that were lent again because a worker was lost, crashed or too slow."""
 
@@ -137,6 +139,8 @@ class Books:
         self.hungry.pop(worker.id, None)
         worker.waiting[lease.id] = self.waiting[lease.id] = lease
         worker.backlog += lease.room
+        worker.copies += bool(chunk.copy)
+        self.copies += bool(chunk.copy)
         worker.tally.chunk_size = chunk.remaining
         if not chunk.parcel.is_known:
             chunk.map.ledger.lent(worker.id, worker.name, chunk.remaining)

@@ -219,9 +219,13 @@ class Quorum:
             self._tally.answered(worker)
             self._voted.setdefault(worker, set()).add(index)
         case.votes.append(vote)
-        if self._verify.check and not vote.own and not failed:
+        checked = self._verify.check is not None and not failed
+        single = alone and not failed and len(case.votes) == 1 and not checked
+        if not vote.own:
+            self._trust.answered(worker, compared=not single)
+        if checked and not vote.own:
             self._check(index, case, vote)
-        elif alone and not failed and len(case.votes) == 1:
+        elif single:
             self._believe(index, case, [vote], How.SINGLE)
         else:
             self._tally.compared += not vote.own

@@ -182,6 +182,8 @@ class Worker:
     record: Record = field(default_factory=Record)
     tally: WorkerTally = field(default_factory=lambda: WorkerTally(Throughput(0.0)))
     resting: bool = False
+    copies: int = 0
+    """Chunks that it was lent to confirm others."""
 
     @property
     def is_active(self) -> bool:

@@ -18,6 +18,10 @@ from enum import Enum
 PREFIXES = {4: 24, 6: 48}
 """Bits of an address that one network shares, which is often one person's."""
 
+BEHIND, AHEAD = 2.0, 0.25
+"""Times the share for rechecks: the probability of one for a device of which less, or more than
+that share of its answers was compared, since it also confirms others by chance."""
+
 
 class Standing(Enum):
     """What a device is to the owner."""
@@ -34,6 +38,8 @@ class _Repute:
     network: str
     standing: Standing
     confirmed: int = 0
+    answers: int = 0
+    compared: int = 0
 
 
 class Trust:
@@ -92,10 +98,18 @@ class Trust:
             trust_after: Confirmed answers until it is trusted at all.
             recheck: The least probability with which an answer is confirmed nevertheless.
         """
-        confirmed = self._reputes[worker].confirmed
-        if confirmed < trust_after:
+        repute = self._reputes[worker]
+        if repute.confirmed < trust_after:
             return False
-        return self._chance() >= max(recheck, 1 / confirmed)
+        behind = repute.compared < recheck * repute.answers
+        probability = recheck * (BEHIND if behind else AHEAD)
+        return self._chance() >= max(probability, 1 / repute.confirmed)
+
+    def answered(self, worker: int, *, compared: bool) -> None:
+        """Notes an answer of a stranger, and whether it is compared with another one."""
+        repute = self._reputes[worker]
+        repute.answers += 1
+        repute.compared += compared
 
     def confirmations(self, worker: int) -> int:
         """How many answers of a device turned out to be right."""
