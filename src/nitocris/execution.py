@@ -305,7 +305,9 @@ class DistributedExecution(Executor):
         """Returns an iterator over the results, in the order of the items.
 
         The iterables are read in another thread, at most `buffersize` items ahead, so they may be
-        endless.  Closing or dropping the iterator cancels what is left.
+        endless.  Closing or dropping the iterator cancels what is left.  Results are handed over as
+        soon as they are believed: those of volunteers who are found to lie later cannot be taken
+        back, but you are told of them, also by `report().trust.doubtful`.
 
         Args:
             function: As for `map`.
@@ -366,7 +368,8 @@ class DistributedExecution(Executor):
     ) -> RemoteFuture[R]:
         """Has a worker call a function, and returns a future for its result.
 
-        Futures whose functions are equal share them: each worker gets the function once.
+        Futures whose functions are equal share them: each worker gets the function once.  As with
+        `imap`, the results of volunteers who are found to lie later cannot be taken back.
 
         Args:
             function: As for `map`.

@@ -3,6 +3,8 @@
 A stranger's answers are all confirmed until some have been; from then on each is left alone with
 probability 1 - 1/n, where n is how many were confirmed in a row, and never more often than the
 owner's share for rechecks allows.  A proven lie ends that for good.
+Compared are also the answers by which a device confirms others; one that had fewer of these is
+rechecked more, so that no device goes by chance with few comparisons.
 (D. P. Anderson, "BOINC: A Platform for Volunteer Computing", J. Grid Computing 18, 2020, 5.3.)
 
 Chance comes from outside, so the same numbers give the same decisions.
@@ -96,12 +98,12 @@ class Trust:
         Args:
             worker: The device.
             trust_after: Confirmed answers until it is trusted at all.
-            recheck: The least probability with which an answer is confirmed nevertheless.
+            recheck: The share of its answers that shall be compared nevertheless.
         """
         repute = self._reputes[worker]
         if repute.confirmed < trust_after:
             return False
-        behind = repute.compared < recheck * repute.answers
+        behind = repute.compared <= recheck * repute.answers  # so with 1, always
         probability = recheck * (BEHIND if behind else AHEAD)
         return self._chance() >= max(probability, 1 / repute.confirmed)
 

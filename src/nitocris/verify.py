@@ -22,7 +22,8 @@ class Verify:
         quorum: By how many devices one result must lead over all others of its item.
         max_replicas: Devices that compute an item at most, before `arbiter` decides.
         trust_after: After so many answers that were confirmed, a device is not confirmed always.
-        recheck: The share of a trusted device's answers that is confirmed at least.
+        recheck: The share of a trusted device's answers that is compared with others, those
+            included by which it confirms others.
         spot: Beside this share of the chunks, another chunk is lent to volunteers that looks like
             them and holds items of `known`.
         known: Pairs of an item (the tuple of its arguments where the function takes several) and
@@ -128,7 +129,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
-AUTO = Verify(trust_after=5, recheck=0.12)
+AUTO = Verify(trust_after=5, recheck=0.3)
 """What `verify="auto"` means; docs/trust.md has what it achieves and costs."""
 
 OUTSIDE = Verify(trust_after=AUTO.trust_after, recheck=AUTO.recheck)

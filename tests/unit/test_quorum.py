@@ -107,6 +107,27 @@ def test_a_trusted_device_is_left_alone_but_not_always() -> None:
     assert of(ev.Doubted, unlucky.answer(1, ["a"]))
 
 
+@pytest.mark.parametrize(
+    ("recheck", "compared", "left_alone"),
+    [(0.2, 3, 0.95), (0.2, 1, 0.6), (0.2, 2, 0.6), (1.0, 10, 0.0), (0.9, 10, 0.775)],
+)
+def test_a_device_is_rechecked_more_that_was_compared_less(
+    recheck: float, compared: int, left_alone: float
+) -> None:
+    """Never for certain, except that all is compared where the owner wants that."""
+    chances = iter(number / 1000 for number in range(1000))
+    trust = Trust(lambda: next(chances))
+    trust.joined(1, "", "", own=False)
+    for number in range(10):
+        trust.answered(1, compared=number < compared)
+    for _ in range(10_000):
+        trust.confirmed(1)
+
+    alone = sum(trust.leaves_alone(1, 5, recheck) for _ in range(1000))
+
+    assert alone / 1000 == pytest.approx(left_alone)
+
+
 def test_a_lie_ends_the_trust_and_undoes_what_rested_on_it() -> None:
     """What the liar answered alone is computed again, by others."""
     bench = Bench(arbiter=None)
