@@ -65,6 +65,22 @@ def neighbourhood(address: str | None) -> str:
     return str(parsed)
 
 
+def is_forwarded(headers: Mapping[str, str]) -> bool:
+    """Returns whether a request says that it comes from elsewhere than its connection."""
+    return "Forwarded" in headers or "X-Forwarded-For" in headers
+
+
+def is_this_machine(address: str | None, local: str | None) -> bool:
+    """Returns whether a connection comes from the machine that it goes to.
+
+    Args:
+        address: From where.
+        local: To which of the machine's addresses.
+    """
+    parsed = _parse(address or "")
+    return parsed is not None and (parsed.is_loopback or parsed == _parse(local or ""))
+
+
 def _chain(headers: Mapping[str, str]) -> list[str]:
     if "Forwarded" in headers:
         elements = headers["Forwarded"].split(",")

@@ -55,6 +55,8 @@ class Books:
         self.spared_until = 0.0
         """Until then whoever leaves does so because of the owner."""
         self.next_lease = 1
+        self.copies = 0
+        """Chunks that were lent to confirm answers."""
         self.relent = 0
         """Chunks that were lent again because a worker was lost, crashed or too slow."""
 
@@ -142,8 +144,11 @@ class Books:
         self.hungry.pop(worker.id, None)
         worker.waiting[lease.id] = self.waiting[lease.id] = lease
         worker.backlog += lease.room
+        worker.copies += bool(chunk.copy)
+        self.copies += bool(chunk.copy)
         worker.tally.chunk_size = chunk.remaining
-        chunk.map.ledger.lent(worker.id, worker.name, chunk.remaining)
+        if not chunk.parcel.is_known:
+            chunk.map.ledger.lent(worker.id, worker.name, chunk.remaining)
         self._start_waiting(worker)
         return lease
 

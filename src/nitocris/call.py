@@ -45,8 +45,8 @@ class MapOptions(TypedDict, total=False):
             (or NumPy `SeedSequence`) and the index of the item, and on nothing else.
         seed_kind: Whose generators: "numpy" (the default), `numpy.random.Generator`, or "random",
             `random.Random`.
-        verify: How results of volunteers come to be believed: "auto", a `Verify`, or False for as
-            they come.
+        verify: How results of volunteers come to be believed: "outside", "auto", a `Verify`, or
+            False for as they come.
     """
 
     errors: Errors | None
@@ -174,10 +174,15 @@ class Call:
         if seed is not None:
             function = seeded(function, seed, seed_kind)
             items = ((index, *arguments) for index, arguments in enumerate(items))
-        verify = options.get("verify")
+        given = options.get("verify")
+        verify = self.verify if given is None else chosen(given)
+        if verify and verify.known and seed is not None:
+            raise ConfigurationError(
+                "known has no results for seed=, with which they depend on the index of the item"
+            )
         return replace(
             self,
-            verify=self.verify if verify is None else chosen(verify),
+            verify=verify,
             hidden=int(seed is not None),
             function=function,
             items=items,

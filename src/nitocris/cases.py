@@ -5,12 +5,14 @@ Case --votes--> Vote (a device's answer)      groups: votes that are the same, l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import groupby
 
 from . import events as ev
 from .equality import same_failure
+from .errors import WorkerLostError
 
 
 class How(Enum):
@@ -57,6 +59,15 @@ class Case:
         return {vote.worker for vote in self.votes if vote.worker is not None}
 
 
+@dataclass(slots=True)
+class Findings:
+    """What was found out about devices, and has had no consequences yet."""
+
+    confirmed: set[int] = field(default_factory=set)
+    liars: list[tuple[int, int]] = field(default_factory=list)
+    """Each with the item."""
+
+
 Equal = Callable[[object, object, bool], bool]
 """Whether two values are the same; the flag says whether both come from one kind of runtime."""
 
@@ -74,7 +85,25 @@ def groups(votes: list[Vote], equal: Equal) -> list[list[Vote]]:
     return sorted(found, key=lambda group: -len(group))
 
 
+def runs(
+    cases: Mapping[int, Case], alike: Callable[[Case], object]
+) -> Iterator[list[tuple[int, Case]]]:
+    """Yields neighbouring cases together, as far as they are of one payload and alike."""
+
+    def together(entry: tuple[int, tuple[int, Case]]) -> object:
+        position, (index, case) = entry
+        return index - position, case.parcel, alike(case)
+
+    for _, run in groupby(enumerate(sorted(cases.items())), together):
+        yield [item for _, item in run]
+
+
 def _agree(one: Vote, other: Vote, equal: Equal) -> bool:
     if one.failed or other.failed:
         return bool(one.failed and other.failed and same_failure(one.failed, other.failed))
     return equal(one.value, other.value, one.own == other.own)
+
+
+def says_nothing(failed: ev.Failed) -> bool:
+    """Whether an item failed for a reason that lies in who computed it."""
+    return isinstance(failed.error, WorkerLostError | ImportError | MemoryError)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from random import SystemRandom
 from typing import TypeAlias, assert_never
 
@@ -31,14 +32,14 @@ from .errors import ClosedError, DecodeError, ProtocolError
 from .function import Shipment
 from .history import History
 from .job import MappedFunction
-from .quorum import Arbitrate, Verdict
 from .referee import Referee
 from .roster import Device, Roster, Worker
 from .scheduler import Scheduler
 from .server_limits import ServerLimits
 from .stats import Stats
 from .trust import Trust, network_of
-from .verify import Verify
+from .verdicts import Arbitrate, Regret, Verdict
+from .verify import OUTSIDE, Verify
 
 logger = logging.getLogger("nitocris.coordinator")
 
@@ -57,7 +58,11 @@ class _Map:
     inbox: Callable[[ToOwner], None]
     mapped: MappedFunction
     indexed: bool
+    new_referee: Callable[[int], Referee] | None
+    """Makes one for a map of which so many items are delivered; None without verification."""
     referee: Referee | None = None
+    known: int = 0
+    """Minus how many known items were lent."""
 
     def label(self, index: int) -> str:
         """What the owner calls an item."""
@@ -93,6 +98,9 @@ class Coordinator:
         self._maps: dict[int, _Map] = {}
         self._workers = Roster()
         self._trust = Trust(SystemRandom().random)
+        self._used_outside = False
+        """Whether a volunteer has come from another machine."""
+        self._told_outside = False
         self._blobs = Blobs()
         self._bulletin = Bulletin(self._loop.call_later, self.progress, self._workers.readers)
         self._accounts = Accounts(title, self._clock.now())
@@ -205,11 +213,9 @@ class Coordinator:
         """
         number = self._next_map
         self._next_map += 1
-        self._maps[number] = _Map(function, registry, inbox, mapped, indexed)
-        self._blobs.keep(number, function.blobs)
-        self._bulletin.stir()
-        if verify:
-            self._maps[number].referee = Referee(
+
+        def new_referee(verify: Verify, delivered: int) -> Referee:
+            return Referee(
                 number,
                 verify,
                 self._trust,
@@ -218,8 +224,23 @@ class Coordinator:
                 self._present,
                 keep_going=keep_going,
                 hold=hold,
+                trust_here=verify is OUTSIDE,
+                delivered=delivered,
                 hidden=hidden,
             )
+
+        current = self._maps[number] = _Map(
+            function,
+            registry,
+            inbox,
+            mapped,
+            indexed,
+            partial(new_referee, verify) if verify else None,
+        )
+        self._blobs.keep(number, function.blobs)
+        self._bulletin.stir()
+        if verify is not None and verify is not OUTSIDE:
+            current.referee = new_referee(verify, 0)
         self._handle(
             ev.MapStarted(
                 number,
@@ -227,16 +248,35 @@ class Coordinator:
                 chunk_size,
                 timeout,
                 item_timeout,
-                keep_going or verify is not None,  # else a stranger's exception would end it
+                # Else a stranger's exception would end it.
+                keep_going or current.referee is not None,
                 retries,
-                verify is not None,
+                current.referee is not None,
             )
         )
         ledger, now = self._scheduler.ledger_of(number), self._clock.now()
         self._accounts.started(number, mapped, function.sha256, total, ledger, now)
-        if referee := self._maps[number].referee:
-            self.history.verified(number, referee.quorum.credibility)
+        if current.referee:
+            self.history.verified(number, current.referee.quorum.credibility)
+        elif self._used_outside:
+            self._verify_from_now(number)
         return number
+
+    def _verify_from_now(self, number: int) -> None:
+        """Has a map judged that was only to be when volunteers come from other machines."""
+        current = self._maps[number]
+        if current.new_referee is None or current.referee:
+            return
+        current.referee = referee = current.new_referee(self.history.items_of(number))
+        self.history.verified(number, referee.quorum.credibility)
+        self._handle(ev.MapVerified(number))
+        if not self._told_outside:
+            self._told_outside = True
+            self._tell(
+                "a volunteer has joined from another machine, so from now on results of "
+                "volunteers are confirmed before you get them, as with verify='auto'; "
+                "verify=None takes them as they come."
+            )
 
     def supply(self, number: int, start: int, count: int, items: Shipment) -> None:
         """Answers a demand with a chunk."""
@@ -244,6 +284,17 @@ class Coordinator:
             self._blobs.keep(number, items.blobs)
             self._accounts.supplied(number, count)
             self._handle(ev.ChunkArrived(number, start, count, items))
+
+    def spot_check(self, number: int, results: Sequence[object], items: Shipment) -> None:
+        """Has volunteers compute items whose results the owner knows, as a chunk like any other."""
+        current = self._maps.get(number)
+        if current is None or current.referee is None:
+            return
+        current.known -= len(results)
+        self._blobs.keep(number, items.blobs)
+        current.referee.expect(current.known, results)
+        own = frozenset(each.number for each in self._workers if not each.is_browser)
+        self._handle(ev.KnownArrived(number, current.known, len(results), items, own))
 
     def reuse(self, number: int, count: int) -> None:
         """Notes items of a running map that need not be supplied: their results are known."""
@@ -297,6 +348,7 @@ class Coordinator:
         is_browser: bool,
         name: str | None = None,
         address: str | None = None,
+        is_here: bool = False,
     ) -> int:
         """Admits a device, which has no capacity yet, and returns its number.
 
@@ -305,12 +357,17 @@ class Coordinator:
             is_browser: Whether it computes in a browser.
             name: What it says that it is.
             address: Where it is connected from.
+            is_here: Whether it certainly is on this machine.
         """
         worker = self._workers.join(
             device, is_browser=is_browser, name=name, address=address, now=self._clock.now()
         )
         network = network_of(address)
-        self._trust.joined(worker.number, worker.title, network, own=not is_browser)
+        self._trust.joined(worker.number, worker.title, network, own=not is_browser, here=is_here)
+        if is_browser and not is_here and not self._used_outside:
+            self._used_outside = True
+            for running in self._maps:
+                self._verify_from_now(running)
         self._handle(ev.WorkerJoined(worker.number, 0, worker.title, network))
         self._bulletin.stir()
         return worker.number
@@ -524,8 +581,13 @@ class Coordinator:
                 if verdict.worker in self._present():
                     self.announce(verdict.worker, 0)  # nothing is lent while it says goodbye
                 self._perform(verdict)
+                for current in self._maps.values():
+                    if current.referee:
+                        current.referee.lied(verdict.worker)
             case Arbitrate():
                 raise AssertionError("the referee does that")
+            case Regret():
+                self._regret(verdict)
             case _ if verdict.map not in self._maps:
                 pass  # it was given up meanwhile
             case ev.Doubted() | ev.Settled():
@@ -537,6 +599,10 @@ class Coordinator:
                 self._perform(verdict)
             case _:
                 assert_never(verdict)
+
+    def _regret(self, verdict: Regret) -> None:
+        if current := self._maps.get(verdict.map):
+            self._tell(verdict.told(current.mapped.name, indexed=current.indexed))
 
     def _present(self) -> Set[int]:
         """Returns the devices that compute."""

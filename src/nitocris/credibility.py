@@ -20,6 +20,9 @@ class Credibility:
         banned: The names of devices that were found to lie, and sent away.
         answers: Answers of strangers, on average of each of them.
         compared: The share of these that was compared or checked.
+        known: Answers of strangers to items of `Verify.known`, which are no items of the map.
+        doubtful: Items that were handed over before all devices were found to lie on which their
+            results rest: of a stream or of futures, at most the latest 1,000 of each device.
     """
 
     own: int
@@ -31,6 +34,8 @@ class Credibility:
     banned: tuple[str, ...]
     answers: float
     compared: float
+    known: int = 0
+    doubtful: tuple[int, ...] = ()
 
     def error_bound(self, saboteurs: float = 0.1) -> float:
         """Returns the share of wrong results to be expected at most.
@@ -66,8 +71,12 @@ class Credibility:
         text = ", ".join(f"{count:,} {way}" for count, way in ways if count) or "nothing yet"
         if self.disagreements:
             text += f"; {self.disagreements:,} disagreements"
+        if self.known:
+            text += f"; {self.known:,} answers compared with known ones"
         if self.banned:
             text += f"; sent away: {', '.join(self.banned)}"
+        if self.doubtful:
+            text += f"; {len(self.doubtful):,} handed over before a lie was found"
         if self.single:
             text += f"; at most {self.error_bound():.2%} wrong if a tenth of the devices lie"
         return text

@@ -67,6 +67,13 @@ class MapStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class MapVerified:
+    """From now on, the answers of a map that runs are judged; the earlier ones stand."""
+
+    map: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkArrived:
     """The owner's answer to `Demand`: the items from `start` on, ready to be sent."""
 
@@ -74,6 +81,22 @@ class ChunkArrived:
     start: int
     count: int
     payload: object
+
+
+@dataclass(frozen=True, slots=True)
+class KnownArrived:
+    """Items of a verified map whose results are known, to be lent as a chunk like any other.
+
+    Attributes:
+        start: The index of the first one; all of them are below 0, and none is used twice.
+        spared: The devices that need not compute them.
+    """
+
+    map: int
+    start: int
+    count: int
+    payload: object
+    spared: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +238,9 @@ Event: TypeAlias = (
     | WorkerResized
     | WorkerLeft
     | MapStarted
+    | MapVerified
     | ChunkArrived
+    | KnownArrived
     | ItemsReused
     | InputEnded
     | MapCancelled
@@ -358,7 +383,7 @@ class Answered:
 
     Attributes:
         worker: The worker; None if several were lost and the item is given up.
-        copy: 0 for the first answer, else the number of `Doubted`.
+        copy: 0 for the first answer, else the number of `Doubted`, or not 0 for `KnownArrived`.
         parcel: The first item of the payload that they came in.
         payload: That payload.
         failures: As of `Deliver`.

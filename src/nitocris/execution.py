@@ -105,7 +105,10 @@ class DistributedExecution(Executor):
             same script computes only what is missing.
         durability: How soon they are kept: within a second ("batched"), or each one before you
             get it ("always").
-        verify: How results of volunteers come to be believed: `"auto"`, a `Verify`, or None for as
+        verify: How results of volunteers come to be believed. `"outside"`: as they come, until a
+            volunteer joins from another machine than this one; from then on as with `"auto"`,
+            except that browsers on this machine are believed. `"auto"`: those of all volunteers
+            are confirmed, by other devices or this machine. A `Verify`: as that says. None: as
             they come, which is for volunteers whom you trust.
         title: What volunteers see; by default the name of the script.
         description: What the work is for, in some sentences of plain text for volunteers.
@@ -142,7 +145,7 @@ class DistributedExecution(Executor):
         results: Literal["safe", "pickle"] = "safe",
         journal: str | os.PathLike[str] | None = None,
         durability: Durability = "batched",
-        verify: Verify | Literal["auto"] | None = None,
+        verify: Verify | Literal["outside", "auto"] | None = "outside",
         title: str | None = None,
         description: str | None = None,
         certfile: str | os.PathLike[str] | None = None,
@@ -302,7 +305,9 @@ class DistributedExecution(Executor):
         """Returns an iterator over the results, in the order of the items.
 
         The iterables are read in another thread, at most `buffersize` items ahead, so they may be
-        endless.  Closing or dropping the iterator cancels what is left.
+        endless.  Closing or dropping the iterator cancels what is left.  Results are handed over as
+        soon as they are believed: those of volunteers who are found to lie later cannot be taken
+        back, but you are told of them, also by `report().trust.doubtful`.
 
         Args:
             function: As for `map`.
@@ -364,7 +369,8 @@ class DistributedExecution(Executor):
         """Has a worker call a function, and returns a future for its result.
 
         Futures whose functions are equal share them: each worker gets the function once.
-        With a journal, results are kept and found as those of `map`.
+        With a journal, results are kept and found as those of `map`.  As with `imap`, the results
+        of volunteers who are found to lie later cannot be taken back.
 
         Args:
             function: As for `map`.

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from .addresses import Proxies
+from .addresses import Proxies, is_forwarded, is_this_machine
 from .door import Door
 from .server_limits import ServerLimits
 
@@ -74,6 +74,17 @@ class Guards:
             return await handler(request)
 
         return guard
+
+    def is_here(self, request: web.Request) -> bool:
+        """Whether a request certainly comes from this machine, not through a tunnel or a proxy."""
+        transport = request.transport
+        peer = transport.get_extra_info("peername") if transport else None
+        local = transport.get_extra_info("sockname") if transport else None
+        if self._public or not peer or not local or self._proxies.trusts(request.remote):
+            return False
+        if is_forwarded(request.headers) and not self._proxies.trusts(peer[0]):
+            return False
+        return is_this_machine(request.remote, local[0])
 
     def _is_ours(self, request: web.Request) -> bool:
         host = request.headers.get("Host", "").lower()

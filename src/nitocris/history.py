@@ -80,6 +80,11 @@ class History:
         record.items += items
         record.reused += items
 
+    def items_of(self, number: int) -> int:
+        """Returns how many items of a map, which must run, workers are done with."""
+        record = self._running[number]
+        return record.items - record.reused
+
     def verified(self, number: int, credibility: Callable[[], Credibility]) -> None:
         """Notes who knows how the results of a map are believed."""
         self._running[number].credibility = credibility

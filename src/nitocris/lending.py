@@ -119,11 +119,17 @@ def _take(books: Books, current: Map, worker: Worker) -> Chunk | None:
         if worker.id not in chunk.failed_by or books.active <= chunk.failed_by:
             current.suspects.remove(chunk)
             return chunk
-    for _ in range(min(TRIES, len(current.copies))):
+    tries = min(TRIES, len(current.copies)) if _is_in_turn(books, worker) else 0
+    for _ in range(tries):
         if _may_answer(books, worker, current.copies[0]):
             return current.copies.popleft()
         current.copies.rotate(-1)  # lest those that nobody here may have hide the others
     return current.queue.popleft() if current.queue else None
+
+
+def _is_in_turn(books: Books, worker: Worker) -> bool:
+    """Whether a worker shall confirm others: each as much as all, and whoever has nothing to do."""
+    return worker.has_place or worker.copies * len(books.active) <= books.copies
 
 
 def _may_answer(books: Books, worker: Worker, chunk: Chunk) -> bool:

@@ -78,6 +78,8 @@ class Outcomes:
 
     def _note(self, lease: Lease, event: ev.ResultArrived, first: int) -> None:
         """Counts a result, also of items that another worker has answered."""
+        if lease.chunk.parcel.is_known:
+            return
         worker, current, items = lease.worker, lease.chunk.map, len(event.values)
         elapsed = max(self._books.now - lease.renewed, 0.0)
         worker.tally.answered(items, self._books.now)

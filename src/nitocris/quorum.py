@@ -12,36 +12,25 @@ which is margin voting: one vote against it asks for one more in favour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass
-from itertools import groupby
-from typing import TypeAlias
+from collections.abc import Callable, Sequence, Set
 
 from . import events as ev
-from .cases import Case, How, Vote, groups
+from .cases import Case, Findings, How, Vote, groups, says_nothing
 from .credibility import Credibility
 from .equality import EXACT, Tolerance, same
-from .errors import ConfigurationError, DisagreementError, WorkerLostError
+from .errors import ConfigurationError, DisagreementError
+from .handed_over import HandedOver
+from .known import KnownItems
+from .lone import Choice, LoneDevices
+from .tally import Tally
 from .trust import Trust
+from .verdicts import Regret, Verdict, Verdicts
 from .verify import Verify
-
-
-@dataclass(frozen=True, slots=True)
-class Arbitrate:
-    """Compute an item on this machine."""
-
-    index: int
-    payload: object
-    place: int
-
-
-Verdict: TypeAlias = (
-    ev.Deliver | ev.Held | ev.Fail | ev.Doubted | ev.Settled | ev.Dismiss | Arbitrate
-)
 
 REMEDY = (
     "if the function draws random numbers, use seed= and its rng; if it walks through a set, sort "
-    "it; if it reads the time, pass the time in; or say with Verify(equal=...) what is the same"
+    "it; if it reads the time, pass the time in; or say with Verify(equal=...) what is the same; "
+    "verify=False believes results as they come"
 )
 
 
@@ -56,6 +45,8 @@ class Quorum:
         present: Returns the devices that compute at the moment.
         keep_going: Whether an item that fails is delivered like any other.
         hold: Whether results are kept until the map is over, so that they can be undone.
+        trust_here: Whether browsers on this machine are believed as its native workers are.
+        delivered: Items that were delivered before, as the owner's own.
     """
 
     def __init__(
@@ -68,6 +59,8 @@ class Quorum:
         present: Callable[[], Set[int]],
         keep_going: bool,
         hold: bool,
+        trust_here: bool = False,
+        delivered: int = 0,
     ) -> None:
         self._number = number
         self._verify = verify
@@ -76,6 +69,7 @@ class Quorum:
         self._present = present
         self._keep_going = keep_going
         self._hold = hold
+        self._trust_here = trust_here
         self._cases: dict[int, Case] = {}
         self._open: dict[int, Case] = {}
         """Those of them in which nothing is believed."""
@@ -86,23 +80,26 @@ class Quorum:
         self._arbitrations: dict[int, Vote] = {}
         self._all_answered = False
         self._over = False
-        self._copies = 0
-        self._liars: list[tuple[int, int]] = []
-        self._confirmed: set[int] = set()
-        self._doubts: dict[int, Case] = {}
-        self._ready: dict[int, Case] = {}
-        self._held = self._held_failures = 0
-        self._verdicts: list[Verdict] = []
-        self._counts = dict.fromkeys(How, 0)
-        self._disagreements = 0
-        self._banned: list[str] = []
-        self._strangers: set[int] = set()
-        self._answers = self._compared = 0
+        self._findings = Findings()
+        self._tally = Tally(delivered)
+        self._verdicts = Verdicts(number, trust)
+        self._lone = LoneDevices(verify.trust_after)
+        self._handed_over = HandedOver()
+        self._known = KnownItems(
+            lambda result, value: self._equal(result, value, False),
+            arbiter=verify.arbiter is not None,
+            findings=self._findings,
+            tally=self._tally,
+            verdicts=self._verdicts,
+        )
 
     # What happened
 
     def answered(self, answer: ev.Answered) -> list[Verdict]:
         """Takes what a worker answered."""
+        if answer.start < 0:
+            self._answered_known(answer)
+            return self._finished()
         alone = answer.worker is not None and self._believes(answer.worker)
         for index, value in enumerate(answer.values, answer.start):
             if self._over:
@@ -115,15 +112,27 @@ class Quorum:
                 self._vote(index, case, answer.worker, value, failed, alone)
         return self._finished()
 
+    def expect(self, start: int, results: Sequence[object]) -> list[Verdict]:
+        """Notes the results of known items, which are lent from now on; all are below 0."""
+        self._known.expect(start, results)
+        return []
+
     def arbitrated(self, index: int, value: object, failed: ev.Failed | None) -> list[Verdict]:
         """Takes what this machine made of an item."""
+        if index < 0:
+            self._arbitrated_known(index, value, failed)
+            return self._finished()
+        was_alone = self._lone.computed(index)
         case = self._open.get(index)
         if case is None:
             return []
         case.asked = case.arbitrating = False
         vote = Vote(None, True, value, failed)
         former = self._arbitrations.pop(index, None)
-        if failed and _says_nothing(failed):
+        if failed and says_nothing(failed) and was_alone and len(case.votes) == 1:
+            self._lone.give_up()
+            self._believe(index, case, case.votes, How.SINGLE)
+        elif failed and says_nothing(failed):
             self._fail(index, case, failed)
         elif former and not self._agree([former, vote]):
             self._fail(
@@ -145,6 +154,19 @@ class Quorum:
         else:
             self._arbitrations[index] = vote
             self._arbitrate(index, case)
+        return [*self._finished(), *self._look_again()]
+
+    def _look_again(self) -> list[Verdict]:
+        """Decides about what waited for this machine."""
+        for index in self._lone.take_waiting():
+            case = self._open.get(index)
+            if case is not None:
+                self._consider(index, case)
+        return self._finished()
+
+    def lied(self, worker: int) -> list[Verdict]:
+        """Notes a device that was found to lie in another map."""
+        self._undo(worker)
         return self._finished()
 
     def all_answered(self) -> list[Verdict]:
@@ -156,26 +178,23 @@ class Quorum:
         """Looks for items that only devices could confirm which are not there any more."""
         if self._verify.arbiter:
             for index, case in list(self._open.items()):
-                if not case.arbitrating and not self._present() - case.voters:
-                    self._arbitrate(index, case)
+                if case.votes and not case.arbitrating and not self._present() - case.voters:
+                    self._decide_here(index, case)
         return self._finished()
 
     def credibility(self) -> Credibility:
         """Returns how results were believed so far."""
-        return Credibility(
-            **{how.value: count for how, count in self._counts.items()},
-            disagreements=self._disagreements,
-            banned=tuple(self._banned),
-            answers=self._answers / max(1, len(self._strangers)),
-            compared=self._compared / max(1, self._answers),
-        )
+        return self._tally.credibility()
 
     # Judging
 
     def _believes(self, worker: int) -> bool:
-        if self._trust.is_own(worker) or self._trust.is_banned(worker):
+        if self._is_own(worker) or self._trust.is_banned(worker):
             return False
         return self._trust.leaves_alone(worker, self._verify.trust_after, self._verify.recheck)
+
+    def _is_own(self, worker: int) -> bool:
+        return self._trust.is_own(worker, here=self._trust_here)
 
     def _vote(
         self,
@@ -187,7 +206,7 @@ class Quorum:
         alone: bool,
     ) -> None:
         case.asked = False
-        vote = Vote(worker, worker is None or self._trust.is_own(worker), value, failed)
+        vote = Vote(worker, worker is None or self._is_own(worker), value, failed)
         if worker is None:  # some workers were lost; nobody claims anything
             case.votes.append(vote)
             self._believe(index, case, [vote], How.OWN)
@@ -197,22 +216,25 @@ class Quorum:
             self._consider(index, case)
             return
         if not vote.own:
-            self._strangers.add(worker)
-            self._answers += 1
+            self._tally.answered(worker)
             self._voted.setdefault(worker, set()).add(index)
         case.votes.append(vote)
-        if self._verify.check and not vote.own and not failed:
+        checked = self._verify.check is not None and not failed
+        single = alone and not failed and len(case.votes) == 1 and not checked
+        if not vote.own:
+            self._trust.answered(worker, compared=not single)
+        if checked and not vote.own:
             self._check(index, case, vote)
-        elif alone and not failed and len(case.votes) == 1:
+        elif single:
             self._believe(index, case, [vote], How.SINGLE)
         else:
-            self._compared += not vote.own
+            self._tally.compared += not vote.own
             self._consider(index, case)
 
     def _check(self, index: int, case: Case, vote: Vote) -> None:
         assert self._verify.check is not None
         assert vote.worker is not None
-        self._compared += 1
+        self._tally.compared += 1
         try:
             item = self._arguments(case.payload, index - case.parcel)
             right = bool(self._verify.check(item, vote.value))
@@ -220,11 +242,11 @@ class Quorum:
             self._misconfigured(index, case, "check", error)
             return
         if right:
-            self._confirmed.add(vote.worker)
+            self._findings.confirmed.add(vote.worker)
             self._believe(index, case, [vote], How.CHECK)
         else:
-            self._disagreements += 1
-            self._liars.append((vote.worker, index))
+            self._tally.disagreements += 1
+            self._findings.liars.append((vote.worker, index))
             self._consider(index, case)
 
     def _consider(self, index: int, case: Case) -> None:
@@ -238,7 +260,7 @@ class Quorum:
             return
         if len(found) > 1 and not case.disputed:
             case.disputed = True
-            self._disagreements += 1
+            self._tally.disagreements += 1
         own = next((group for group in found if any(vote.own for vote in group)), None)
         lead = len(found[0]) - (len(found[1]) if len(found) > 1 else 0) if found else 0
         arbiter = self._verify.arbiter is not None
@@ -257,16 +279,53 @@ class Quorum:
                 "With arbiter='local' this machine decides"
             )
             self._fail(index, case, ev.Failed(disagreement, "", len(case.votes)))
-        elif arbiter and not self._present() - case.voters:
-            self._arbitrate(index, case)
+        elif arbiter and case.votes and not self._present() - case.voters:
+            self._decide_here(index, case)
         else:
             case.asked = True
-            self._doubts[index] = case
+            self._verdicts.doubt(index, case)
+
+    def _decide_here(self, index: int, case: Case) -> None:
+        """Confirms an item that nobody else can; one device's answers only as far as need be."""
+        vote = case.votes[0]
+        ends_map = vote.failed and not self._keep_going
+        if len(case.votes) > 1 or vote.worker is None or ends_map:
+            self._arbitrate(index, case)
+            return
+        match self._lone.choose(index, vote.worker, self._trust.confirmations(vote.worker)):
+            case Choice.COMPUTE:
+                self._arbitrate(index, case)
+            case Choice.BELIEVE:
+                self._tally.compared -= 1
+                self._believe(index, case, case.votes, How.SINGLE)
+            case Choice.WAIT:
+                pass
+
+    def _answered_known(self, answer: ev.Answered) -> None:
+        worker = answer.worker
+        if worker is None or self._is_own(worker) or self._trust.is_banned(worker):
+            return
+        try:
+            self._known.answered(answer, worker)
+        except Exception as error:
+            self._end(_misuse("equal", "a known item", error))
+
+    def _arbitrated_known(self, index: int, value: object, failed: ev.Failed | None) -> None:
+        try:
+            self._known.arbitrated(index, value, failed)
+        except ConfigurationError as error:
+            self._end(error)
+        except Exception as error:
+            self._end(_misuse("equal", "a known item", error))
+
+    def _end(self, error: Exception) -> None:
+        """Ends the map because of what the owner gave."""
+        self._over = True
+        self._verdicts.add(ev.Fail(self._number, 0, ev.Failed(error, "this machine", 1)))
 
     def _arbitrate(self, index: int, case: Case) -> None:
         case.arbitrating = True
-        self._doubts.pop(index, None)
-        self._verdicts.append(Arbitrate(index, case.payload, index - case.parcel))
+        self._verdicts.arbitrate(index, case)
 
     def _believe(self, index: int, case: Case, group: list[Vote], how: How) -> None:
         """Believes some votes of a case; the others were lies."""
@@ -274,49 +333,56 @@ class Quorum:
             if vote.worker is None or vote.own:
                 continue
             if vote not in group:
-                self._liars.append((vote.worker, index))
+                self._findings.liars.append((vote.worker, index))
             elif len(group) > 1:
-                self._confirmed.add(vote.worker)
+                self._findings.confirmed.add(vote.worker)
         case.belief = next((vote for vote in group if vote.own), group[0])
         case.votes, case.how = group, how
         del self._open[index]
         if case.belief.failed and not self._keep_going:
             self._over = True
-            self._verdicts.append(ev.Fail(self._number, index, case.belief.failed))
+            self._verdicts.add(ev.Fail(self._number, index, case.belief.failed))
         elif self._hold and how in (How.SINGLE, How.QUORUM):
-            self._held += not case.told
-            self._held_failures += bool(case.belief.failed) and not case.told
+            if not case.told:
+                self._verdicts.hold(failed=case.belief.failed is not None)
             case.told = True
         else:
-            self._ready[index] = case
+            self._verdicts.ready[index] = case
 
     # What follows
 
     def _finished(self) -> list[Verdict]:
         """Draws the consequences, and returns all verdicts."""
-        while self._liars and not self._over:
-            self._ban(*self._liars.pop())
-        for worker in sorted(self._confirmed):
+        liars, confirmed = self._findings.liars, self._findings.confirmed
+        while liars and not self._over:
+            self._ban(*liars.pop())
+        for worker in sorted(confirmed):
             if not self._trust.is_banned(worker):
                 self._trust.confirmed(worker)
-        self._confirmed.clear()
-        if self._all_answered and not self._open and not self._over:
-            self._ready.update(self._cases)
-        verdicts, self._verdicts = self._verdicts, []
-        if not self._over:
-            if self._held:
-                verdicts.append(ev.Held(self._number, self._held, self._held_failures))
-                self._held = self._held_failures = 0
-            verdicts += [*self._doubted(), *self._delivered()]
-        return verdicts
+        confirmed.clear()
+        if self._over:
+            return self._verdicts.take_last()
+        if self._all_answered and not (self._open or self._known.pending):
+            self._verdicts.ready.update(self._cases)
+        for index, case in self._verdicts.ready.items():
+            self._tally.believed(case.how)
+            self._forget(index, case)
+        return self._verdicts.take()
 
     def _ban(self, worker: int, index: int) -> None:
         if self._trust.is_banned(worker):
             return
         self._trust.lied(worker)
-        self._banned.append(self._trust.name(worker))
-        reason = f"its result for item {index} was found to be wrong"
-        self._verdicts.append(ev.Dismiss(worker, reason))
+        self._tally.banned.append(self._trust.name(worker))
+        item = "an item whose result is known" if index < 0 else f"item {index}"
+        self._verdicts.add(ev.Dismiss(worker, f"its result for {item} was found to be wrong"))
+        self._undo(worker)
+
+    def _undo(self, worker: int) -> None:
+        """Believes nothing any more because of a device that lies."""
+        if doubtful := self._handed_over.lied(worker):
+            self._tally.doubtful += doubtful
+            self._verdicts.add(Regret(self._number, self._trust.name(worker), doubtful))
         for each in sorted(self._voted.pop(worker, ())):
             case = self._cases.get(each)
             if case is None or (case.belief and case.how is How.CHECK):
@@ -324,59 +390,19 @@ class Quorum:
             case.votes = [vote for vote in case.votes if vote.worker != worker]
             if case.belief and not case.votes:
                 case.belief = None
-                self._ready.pop(each, None)
+                self._verdicts.ready.pop(each, None)
                 self._open[each] = case
             if each in self._open:
                 self._consider(each, case)
 
-    def _doubted(self) -> Iterable[ev.Doubted]:
-        doubts, self._doubts = sorted(self._doubts.items()), {}
-
-        def together(entry: tuple[int, tuple[int, Case]]) -> object:
-            position, (index, case) = entry
-            return index - position, case.parcel, sorted(case.voters)
-
-        for _, run in groupby(enumerate(doubts), together):
-            items = [item for _, item in run]
-            (start, case), stop = items[0], items[-1][0] + 1
-            self._copies += 1
-            networks = frozenset(map(self._trust.network, case.voters))
-            yield ev.Doubted(
-                self._number,
-                case.parcel,
-                start,
-                stop,
-                self._copies,
-                frozenset(case.voters),
-                networks,
-            )
-
-    def _delivered(self) -> Iterable[ev.Deliver | ev.Settled]:
-        ready, self._ready = sorted(self._ready.items()), {}
-
-        def together(entry: tuple[int, tuple[int, Case]]) -> object:
-            position, (index, case) = entry
-            return index - position, case.parcel, case.told
-
-        for _, run in groupby(enumerate(ready), together):
-            items = [item for _, item in run]
-            values, failures = [], {}
-            for index, case in items:
-                assert case.belief is not None
-                values.append(case.belief.value)
-                if case.belief.failed:
-                    failures[index] = case.belief.failed
-                self._counts[case.how] += 1
-                self._forget(index, case)
-            start, case = items[0]
-            yield ev.Deliver(self._number, start, values, failures, case.told)
-            yield ev.Settled(self._number, case.parcel, len(values))
-
     def _forget(self, index: int, case: Case) -> None:
         del self._cases[index]
-        for worker in case.supporters():
+        supporters = case.supporters()
+        for worker in supporters:
             if worker in self._voted:
                 self._voted[worker].discard(index)
+        if not self._hold and case.how in (How.SINGLE, How.QUORUM):
+            self._handed_over.add(index, supporters)
 
     def _fail(self, index: int, case: Case, failed: ev.Failed) -> None:
         """Lets an item fail of which nothing can be believed, and nobody be blamed."""
@@ -384,11 +410,7 @@ class Quorum:
         self._believe(index, case, case.votes, How.ARBITER)
 
     def _misconfigured(self, index: int, case: Case, name: str, error: Exception) -> None:
-        told = ConfigurationError(
-            f"Verify({name}=...) raised {type(error).__name__} for item {index}: {error}; "
-            "it must return True or False"
-        )
-        told.__cause__ = error
+        told = _misuse(name, f"item {index}", error)
         self._fail(index, case, ev.Failed(told, "this machine", 1))
 
     def _agree(self, votes: list[Vote]) -> bool:
@@ -404,8 +426,10 @@ class Quorum:
         return same(one, other, EXACT if one_runtime else Tolerance(verify.rtol, verify.atol))
 
 
-def _says_nothing(failed: ev.Failed) -> bool:
-    """Whether this machine could not compute an item for a reason that others need not have."""
-    if isinstance(failed.error, WorkerLostError):
-        return True
-    return isinstance(failed.error, ImportError | MemoryError)
+def _misuse(name: str, item: str, error: Exception) -> ConfigurationError:
+    told = ConfigurationError(
+        f"Verify({name}=...) raised {type(error).__name__} for {item}: {error}; "
+        "it must return True or False"
+    )
+    told.__cause__ = error
+    return told

@@ -60,6 +60,11 @@ class Parcel:
     unsettled: int = 0
     """Items of a verified map that are answered and may yet be doubted."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the owner has the results already, and these are no items of the map."""
+        return self.start < 0
+
 
 @dataclass(slots=True, eq=False)
 class Chunk:
@@ -177,6 +182,8 @@ class Worker:
     record: Record = field(default_factory=Record)
     tally: WorkerTally = field(default_factory=lambda: WorkerTally(Throughput(0.0)))
     resting: bool = False
+    copies: int = 0
+    """Chunks that it was lent to confirm others."""
 
     @property
     def is_active(self) -> bool:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 
 from . import events as ev
 from . import shipment
 from .arbiter import HERE, Arbiter, lost
 from .function import Shipment
-from .quorum import Arbitrate, Quorum, Verdict
+from .quorum import Quorum
 from .trust import Trust
+from .verdicts import Arbitrate, Verdict
 from .verify import Verify
 
 logger = logging.getLogger("nitocris.referee")
@@ -38,6 +39,8 @@ class Referee:
         present: Returns the devices that compute, on the loop.
         keep_going: Whether an item that fails is delivered like any other.
         hold: Whether results are kept until the map is over.
+        trust_here: Whether browsers on this machine are believed.
+        delivered: Items that were delivered before, as the owner's own.
         hidden: How many leading arguments the owner did not give.
     """
 
@@ -52,6 +55,8 @@ class Referee:
         *,
         keep_going: bool,
         hold: bool,
+        trust_here: bool = False,
+        delivered: int = 0,
         hidden: int = 0,
     ) -> None:
         self._number = number
@@ -68,6 +73,8 @@ class Referee:
             present=lambda: self._present,
             keep_going=keep_going,
             hold=hold,
+            trust_here=trust_here,
+            delivered=delivered,
         )
         self._free = asyncio.Semaphore(ARBITRATIONS)
         self._notes: asyncio.Queue[Callable[[], list[Verdict]]] = asyncio.Queue()
@@ -79,6 +86,14 @@ class Referee:
             self._notes.put_nowait(lambda: self.quorum.answered(command))
         else:
             self._notes.put_nowait(self.quorum.all_answered)
+
+    def expect(self, start: int, results: Sequence[object]) -> None:
+        """Notes the results of known items, which are lent from now on."""
+        self._notes.put_nowait(lambda: self.quorum.expect(start, results))
+
+    def lied(self, worker: int) -> None:
+        """Notes a device that was found to lie, here or in another map."""
+        self._notes.put_nowait(lambda: self.quorum.lied(worker))
 
     def left(self) -> None:
         """Notes that a device is gone."""

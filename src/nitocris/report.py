@@ -105,7 +105,7 @@ class Report:
         reused: Items whose results were in the journal; they are among `items`.
         journal_problem: Why results are not kept in the journal any more; empty if they are, or if
             there is none.
-        trust: How they were believed, None without `verify`.
+        trust: How they were believed, None where nothing was verified.
     """
 
     function: str

@@ -22,6 +22,9 @@ from .outcomes import Outcomes
 from .records import Chunk, Lease, Map, Parcel, Worker
 from .throughput import Throughput
 
+KNOWN = 1
+"""What stands for the number of a doubt where nothing is doubted: no two chunks share an index."""
+
 
 class Scheduler:
     """Lends chunks to workers until every item of every map has exactly one result."""
@@ -50,8 +53,14 @@ class Scheduler:
                     self._leave(worker)
             case ev.MapStarted():
                 self._start(event)
+            case ev.MapVerified():
+                if current := self._books.maps.get(event.map):
+                    # As for one that was verified from the start: no stranger shall end it.
+                    current.verified = current.keep_going = True
             case ev.ChunkArrived():
                 self._arrive(event)
+            case ev.KnownArrived():
+                self._arrive_known(event)
             case ev.ItemsReused():
                 current = self._books.maps.get(event.map)
                 if current is not None and current.total is not None:
@@ -124,13 +133,15 @@ class Scheduler:
         return len(worker.running) + len(worker.waiting)
 
     def items_of(self, lease_id: int, worker_id: int) -> tuple[int, int, int] | None:
-        """Returns what a live lease of this worker is about, or None.
+        """Returns what a live lease of this worker is about, or None; known items are nobody's.
 
         Returns:
             The map, the index of the first item of the payload, and the index after the last item.
         """
         lease = self._lease_of(lease_id, worker_id)
-        return (lease.chunk.map.id, lease.chunk.parcel.start, lease.chunk.stop) if lease else None
+        if lease is None or lease.chunk.parcel.is_known:
+            return None
+        return lease.chunk.map.id, lease.chunk.parcel.start, lease.chunk.stop
 
     def next_deadline(self) -> float | None:
         """Returns when `TimePassed` is wanted next, or None while nothing is due."""
@@ -230,6 +241,13 @@ class Scheduler:
         parcel = Parcel(event.payload, event.start)
         self._books.add_chunk(Chunk(current, parcel, event.start, event.start + event.count))
         self._books.end_demand(current)
+
+    def _arrive_known(self, event: ev.KnownArrived) -> None:
+        if current := self._books.maps.get(event.map):
+            start, stop = event.start, event.start + event.count
+            parcel = Parcel(event.payload, start)
+            chunk = Chunk(current, parcel, start, stop, copy=KNOWN, voters=event.spared)
+            self._books.add_chunk(chunk)
 
     def _cancel_item(self, event: ev.ItemCancelled) -> None:
         current = self._books.maps.get(event.map)

@@ -325,7 +325,9 @@ class Server:
             self._door.heard(transport)
             if hello:
                 self._connections[connection] = hello.token
-                await self._converse(connection, hello, request.remote)
+                await self._converse(
+                    connection, hello, request.remote, self._guards.is_here(request)
+                )
         except ProtocolError as error:
             logger.warning("a device broke the protocol: %s", error)
             connection.close(WSCloseCode.POLICY_VIOLATION, str(error))
@@ -337,7 +339,7 @@ class Server:
         return socket
 
     async def _converse(
-        self, connection: Connection, hello: protocol.Hello, address: str | None
+        self, connection: Connection, hello: protocol.Hello, address: str | None, here: bool
     ) -> None:
         """The life of one device."""
         environment = await self._environment()
@@ -346,7 +348,11 @@ class Server:
             self._refuse(connection, refused)
             return
         number = coordinator.join(
-            connection, is_browser=hello.kind == "browser", name=hello.name, address=address
+            connection,
+            is_browser=hello.kind == "browser",
+            name=hello.name,
+            address=address,
+            is_here=here,
         )
         try:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))

@@ -9,6 +9,7 @@ The owner's iterables and `__reduce__` methods run in the thread that uses the `
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from .function import Shipment, encode_items, modules_used_by
 from .job import MappedFunction
 from .record import Record, Taken, take_all
 from .serving import Serving
+from .spot_checks import SpotChecks
 
 
 def start_map(
@@ -116,6 +118,9 @@ class Input:
         self._taken = 0
         self._wanted = 0
         self._examine = call.examine
+        self._spots: SpotChecks | None = None
+        if call.verify is not None and call.verify.known:
+            self._spots = SpotChecks(call.verify, random.SystemRandom())
 
     def demand(self, count: int) -> None:
         """Notes that the scheduler asks for items."""
@@ -193,6 +198,16 @@ class Input:
                 modules_used_by(self._call.function, items), self._call.display.warn
             )
         serving.loop.call(serving.coordinator.supply, self._number, start, len(items), shipment)
+        if self._spots is not None:
+            self._spot_check(self._spots, items)
+
+    def _spot_check(self, spots: SpotChecks, items: list[tuple[Any, ...]]) -> None:
+        """Supplies known items beside those of the map, if chance says so."""
+        known, results = spots.choose(items)
+        if known:
+            shipment = encode_items(known, 0, self._carried)
+            coordinator = self._serving.coordinator
+            self._serving.loop.call(coordinator.spot_check, self._number, results, shipment)
 
     def _end(self) -> None:
         self._wanted = 0

@@ -3,6 +3,8 @@
 A stranger's answers are all confirmed until some have been; from then on each is left alone with
 probability 1 - 1/n, where n is how many were confirmed in a row, and never more often than the
 owner's share for rechecks allows.  A proven lie ends that for good.
+Compared are also the answers by which a device confirms others; one that had fewer of these is
+rechecked more, so that no device goes by chance with few comparisons.
 (D. P. Anderson, "BOINC: A Platform for Volunteer Computing", J. Grid Computing 18, 2020, 5.3.)
 
 Chance comes from outside, so the same numbers give the same decisions.
@@ -18,11 +20,16 @@ from enum import Enum
 PREFIXES = {4: 24, 6: 48}
 """Bits of an address that one network shares, which is often one person's."""
 
+BEHIND, AHEAD = 2.0, 0.25
+"""Times the share for rechecks: the probability of one for a device of which less, or more than
+that share of its answers was compared, since it also confirms others by chance."""
+
 
 class Standing(Enum):
     """What a device is to the owner."""
 
     OWN = "own"
+    HERE = "here"
     STRANGER = "stranger"
     BANNED = "banned"
 
@@ -33,6 +40,8 @@ class _Repute:
     network: str
     standing: Standing
     confirmed: int = 0
+    answers: int = 0
+    compared: int = 0
 
 
 class Trust:
@@ -46,14 +55,30 @@ class Trust:
         self._chance = chance
         self._reputes: dict[int, _Repute] = {}
 
-    def joined(self, worker: int, name: str, network: str, *, own: bool) -> None:
-        """Notes a device; nothing is known of a stranger."""
-        standing = Standing.OWN if own else Standing.STRANGER
+    def joined(
+        self, worker: int, name: str, network: str, *, own: bool, here: bool = False
+    ) -> None:
+        """Notes a device; nothing is known of a stranger.
+
+        Args:
+            worker: The device.
+            name: What people call it.
+            network: Where it is connected from.
+            own: Whether it is a native worker.
+            here: Whether it is a browser on the owner's machine.
+        """
+        standing = Standing.OWN if own else Standing.HERE if here else Standing.STRANGER
         self._reputes[worker] = _Repute(name, network, standing)
 
-    def is_own(self, worker: int) -> bool:
-        """Whether a device is the owner's, and believed."""
-        return self._reputes[worker].standing is Standing.OWN
+    def is_own(self, worker: int, *, here: bool = False) -> bool:
+        """Whether a device is the owner's, and believed.
+
+        Args:
+            worker: The device.
+            here: Whether browsers on the owner's machine are.
+        """
+        standing = self._reputes[worker].standing
+        return standing is Standing.OWN or (here and standing is Standing.HERE)
 
     def is_banned(self, worker: int) -> bool:
         """Whether a device was found to lie."""
@@ -73,12 +98,24 @@ class Trust:
         Args:
             worker: The device.
             trust_after: Confirmed answers until it is trusted at all.
-            recheck: The least probability with which an answer is confirmed nevertheless.
+            recheck: The share of its answers that shall be compared nevertheless.
         """
-        confirmed = self._reputes[worker].confirmed
-        if confirmed < trust_after:
+        repute = self._reputes[worker]
+        if repute.confirmed < trust_after:
             return False
-        return self._chance() >= max(recheck, 1 / confirmed)
+        behind = repute.compared <= recheck * repute.answers  # so with 1, always
+        probability = recheck * (BEHIND if behind else AHEAD)
+        return self._chance() >= max(probability, 1 / repute.confirmed)
+
+    def answered(self, worker: int, *, compared: bool) -> None:
+        """Notes an answer of a stranger, and whether it is compared with another one."""
+        repute = self._reputes[worker]
+        repute.answers += 1
+        repute.compared += compared
+
+    def confirmations(self, worker: int) -> int:
+        """How many answers of a device turned out to be right."""
+        return self._reputes[worker].confirmed
 
     def confirmed(self, worker: int) -> None:
         """Notes an answer that turned out to be right."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal, TypeAlias
 
@@ -22,7 +22,13 @@ class Verify:
         quorum: By how many devices one result must lead over all others of its item.
         max_replicas: Devices that compute an item at most, before `arbiter` decides.
         trust_after: After so many answers that were confirmed, a device is not confirmed always.
-        recheck: The share of a trusted device's answers that is confirmed at least.
+        recheck: The share of a trusted device's answers that is compared with others, those
+            included by which it confirms others.
+        spot: Beside this share of the chunks, another chunk is lent to volunteers that looks like
+            them and holds items of `known`.
+        known: Pairs of an item (the tuple of its arguments where the function takes several) and
+            its right result, of the type that the function returns. Whoever answers one of them
+            wrongly has lied; a right answer counts as confirmed.
         equal: Called with two results; whether they are the same. "auto" compares values exactly,
             and numbers from a browser and a native worker within `rtol` and `atol`.
         rtol: Relative tolerance between browsers and native workers.
@@ -40,6 +46,8 @@ class Verify:
     max_replicas: int = 5
     trust_after: int = 10
     recheck: float = 0.05
+    spot: float = 0.0
+    known: Sequence[tuple[Any, Any]] = field(default=(), compare=False)
     equal: Literal["auto"] | Callable[[Any, Any], bool] = "auto"
     rtol: float = 1e-9
     atol: float = 0.0
@@ -54,6 +62,8 @@ class Verify:
                 f"recheck must be a share above 0 and at most 1, not {self.recheck!r}; "
                 "a device that is never confirmed may lie from then on"
             )
+        object.__setattr__(self, "known", _pairs(self.known))
+        self._check_spot()
         for name in ("rtol", "atol"):
             value = getattr(self, name)
             if not _is_number(value) or value < 0:
@@ -65,8 +75,21 @@ class Verify:
         if self.arbiter not in ("local", None):
             raise ConfigurationError(f"arbiter must be 'local' or None, not {self.arbiter!r}")
 
+    def _check_spot(self) -> None:
+        if not _is_number(self.spot) or not 0 <= self.spot <= 1:
+            raise ConfigurationError(f"spot must be a share from 0 to 1, not {self.spot!r}")
+        if self.known and not self.spot:
+            raise ConfigurationError(
+                "known needs spot, the share of chunks that it is used for, such as spot=0.1"
+            )
+        if self.spot and not self.known:
+            raise ConfigurationError(
+                f"spot={self.spot!r} needs known=[(item, result), ...]; to compare more answers of "
+                "volunteers with each other, raise recheck"
+            )
 
-VerifyOption: TypeAlias = Verify | Literal["auto", False] | None
+
+VerifyOption: TypeAlias = Verify | Literal["auto", "outside", False] | None
 
 
 def chosen(option: VerifyOption) -> Verify | None:
@@ -81,9 +104,20 @@ def chosen(option: VerifyOption) -> Verify | None:
         return option
     if option == "auto":
         return AUTO
+    if option == "outside":
+        return OUTSIDE
     raise ConfigurationError(
-        f"verify={option!r} is not known; use 'auto', Verify(...), or False for none"
+        f"verify={option!r} is not known; use 'outside', 'auto', Verify(...), or False for none"
     )
+
+
+def _pairs(known: object) -> tuple[tuple[Any, Any], ...]:
+    if not isinstance(known, list | tuple):
+        raise ConfigurationError(f"known must be a list of (item, result), not {known!r:.80}")
+    for each in known:
+        if not isinstance(each, list | tuple) or len(each) != 2:
+            raise ConfigurationError(f"known must hold pairs (item, result), not {each!r:.80}")
+    return tuple((item, result) for item, result in known)
 
 
 def _check_whole(name: str, value: int, low: int) -> None:
@@ -95,5 +129,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
-AUTO = Verify(trust_after=5, recheck=0.12)
+AUTO = Verify(trust_after=5, recheck=0.3)
 """What `verify="auto"` means; docs/trust.md has what it achieves and costs."""
+
+OUTSIDE = Verify(trust_after=AUTO.trust_after, recheck=AUTO.recheck)
+"""What `verify="outside"` means: the same, once a volunteer has come from another machine.
+
+It is told from `AUTO` by identity.
+"""

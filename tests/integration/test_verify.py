@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
+import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +89,68 @@ def test_a_function_that_is_not_deterministic_is_named() -> None:
 
         assert d.submit(abs, -1).result() == 1
         assert d.stats().capacity == 2
+
+
+def test_known_answers_find_the_only_device_to_lie(tmp_path: Path) -> None:
+    """They are in no result, no count and no journal; honest devices that come do the work."""
+    known = [((number, 2), number**2) for number in range(100, 110)]
+    spots = Verify(trust_after=1_000, spot=1.0, known=known, arbiter=None)
+    journal = tmp_path / "run.nitocris"
+    with Execution(journal=journal) as d, volunteers(d.url, "wrong"):
+        d.wait_for_workers(1)
+        running = d.imap(pow, range(6), itertools.repeat(2), verify=spots)
+        while d.stats().capacity:
+            time.sleep(0.01)
+
+        with volunteers(d.url, "honest", "honest"):
+            assert list(running) == [0, 1, 4, 9, 16, 25]
+
+        report = d.report()
+        assert report.trust is not None
+        assert report.trust.known > 0
+        assert report.trust.banned == ("browser worker 1",)
+        assert report.trust.quorum == report.items == d.stats().done == 6
+    with sqlite3.connect(journal) as database:
+        assert database.execute("SELECT count(*) FROM results").fetchone() == (6,)
+
+
+def test_a_known_answer_that_is_none_ends_the_map() -> None:
+    """This machine has seen that the device is right, and the mistake is the owner's."""
+    wrong = Verify(spot=1.0, known=[((3, 2), 10)])
+    with Execution(verify=wrong) as d, volunteers(d.url, "honest", "honest"):
+        d.wait_for_workers(2)
+
+        with pytest.raises(ConfigurationError, match=r"has the result 10 .* computes 9"):
+            d.map(pow, range(50), itertools.repeat(2))
+        with pytest.raises(ConfigurationError, match="takes 3 arguments"):
+            d.map(pow, [1], [2], [3])
+        with pytest.raises(ConfigurationError, match="known has no results for seed="):
+            d.map(lambda _, rng: 0, [1], seed=1)
+        assert d.stats().capacity == 2
+
+
+def test_by_default_only_volunteers_from_elsewhere_are_confirmed() -> None:
+    """From when the first one joins, in the middle of a stream; a browser here is believed."""
+    with Execution() as d:
+        with volunteers(d.url, "wrong"):
+            d.wait_for_workers(1)
+            believed: list[object] = d.map(pow, [3], [2])
+            assert (believed, d.report().trust) == (["a lie"], None)
+        results = d.imap(pow, range(8), itertools.repeat(2), buffersize=4)
+        with volunteers(d.url, "honest"):
+            first = [next(results), next(results)]
+        with volunteers(d.url, "wrong", address="203.0.113.7"):
+            while not ((trust := d.report().trust) and trust.banned):
+                time.sleep(0.01)
+        with volunteers(d.url, "honest", address="203.0.113.8"):
+            rest = list(results)
+
+        trust = d.report().trust
+        with volunteers(d.url, "wrong", address="203.0.113.7"):
+            d.wait_for_workers(1)
+            believed = d.map(pow, [3], [2], verify=False)
+            assert (believed, d.report().trust) == (["a lie"], None)
+    assert [*first, *rest] == [number**2 for number in range(8)]
+    assert trust is not None
+    assert trust.own >= 2
+    assert trust.own + trust.single + trust.arbiter == 8

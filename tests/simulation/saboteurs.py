@@ -13,8 +13,9 @@ from functools import partial
 from math import nan
 
 from nitocris import events as ev
-from nitocris.quorum import Arbitrate, Quorum, Verdict
+from nitocris.quorum import Quorum
 from nitocris.trust import Trust
+from nitocris.verdicts import Arbitrate, Verdict
 from nitocris.verify import AUTO, Verify
 
 from .world import Device, EqualCosts, SimulatedMap, Simulation
@@ -22,7 +23,8 @@ from .world import Device, EqualCosts, SimulatedMap, Simulation
 VOLUNTEERS = 60
 ITEMS = 4_000
 SHARES = (0.05, 0.1, 0.2)
-SEEDS = 10
+SEEDS = range(5000, 5010)
+"""No constant was tuned on them; that was done on seeds from 1000 on."""
 MOST_WRONG = 0.005
 MOST_WORK = 1.35
 SELDOM = 0.05
@@ -200,17 +202,17 @@ def suffer(
     return court
 
 
-def harm(kind: str, share: float, seeds: int = SEEDS, *, hold: bool = True) -> Harm:
+def harm(kind: str, share: float, seeds: Sequence[int] = SEEDS, *, hold: bool = True) -> Harm:
     """Returns what a kind did in some seeds."""
-    courts = [suffer(kind, share, seed, hold=hold) for seed in range(seeds)]
+    courts = [suffer(kind, share, seed, hold=hold) for seed in seeds]
     liars = sum(len(court.lies) for court in courts)
     wrong = [len(court.wrong) / ITEMS for court in courts]
     return Harm(
         kind,
         share,
-        sum(wrong) / seeds,
+        sum(wrong) / len(seeds),
         max(wrong),
-        sum(court.computed for court in courts) / seeds / ITEMS,
+        sum(court.computed for court in courts) / len(seeds) / ITEMS,
         sum(len({*court.accused} & court.lies.keys()) for court in courts) / max(1, liars),
         sum(len({*court.accused} - court.lies.keys()) for court in courts),
     )
@@ -233,7 +235,7 @@ def table(harms: Sequence[Harm]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def measure(seeds: int = SEEDS) -> list[Harm]:
+def measure(seeds: Sequence[int] = SEEDS) -> list[Harm]:
     """Returns all rows of the table, and before them one without saboteurs."""
     return [harm("none", 0.0, seeds)] + [
         harm(kind, share, seeds) for kind in KINDS for share in SHARES

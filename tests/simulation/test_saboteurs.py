@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,17 +15,14 @@ from nitocris.verify import Verify
 
 from . import saboteurs
 from .saboteurs import KINDS, MOST_WORK, MOST_WRONG, Courtroom, suffer
-from .world import EqualCosts, SimulatedMap
+from .world import Device, EqualCosts, SimulatedMap
 
 GUIDE = Path(__file__).parents[2] / "docs" / "trust.md"
 
 
-@pytest.mark.parametrize("kind", sorted({*KINDS} - {"seldom"}))
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_fifth_of_saboteurs_does_little_harm(kind: str) -> None:
-    """In one seed: few wrong results, little more work, and no honest device is sent away.
-
-    Seldom liars keep below the bound on average, not in each seed, so the table has them.
-    """
+    """In one seed: few wrong results, little more work, and no honest device is sent away."""
     court = suffer(kind, 0.2, seed=0)
 
     assert len(court.wrong) <= MOST_WRONG * saboteurs.ITEMS
@@ -32,10 +31,11 @@ def test_a_fifth_of_saboteurs_does_little_harm(kind: str) -> None:
     assert court.accused
 
 
+@pytest.mark.timeout(900 if "NITOCRIS_WHOLE_TABLE" in os.environ else 60)
 def test_the_table_in_the_guide_keeps_the_promise_and_is_the_measured_one() -> None:
     """All rows are there and within the bounds; the hardest one is measured again here.
 
-    `python -m tests.simulation --saboteurs` measures all of them, and fails if one is not.
+    `make simulation` measures all of them.
     """
     rows = re.compile(r"^\| (\w+) \| (\d+)% \| (.*)% \| (.*)% \| (.*) \| \d+% \| \d+ \|$", re.M)
 
@@ -48,9 +48,10 @@ def test_the_table_in_the_guide_keeps_the_promise_and_is_the_measured_one() -> N
     assert shown.keys() == {("none", 0), *expected}
     assert all(wrong <= 100 * MOST_WRONG for wrong, _, _ in shown.values())
     assert all(work <= MOST_WORK for _, _, work in shown.values())
-    measured = saboteurs.harm("seldom", 0.2)
-    numbers = [100 * measured.wrong, 100 * measured.worst, measured.work]
-    assert shown["seldom", 20] == pytest.approx(numbers, abs=0.006)
+    whole = "NITOCRIS_WHOLE_TABLE" in os.environ
+    for each in saboteurs.measure() if whole else [saboteurs.harm("seldom", 0.2)]:
+        measured = [100 * each.wrong, 100 * each.worst, each.work]
+        assert shown[each.kind, round(100 * each.share)] == pytest.approx(measured, abs=0.006)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -108,6 +109,26 @@ def test_a_single_volunteer_is_confirmed_by_this_machine() -> None:
 
     assert court.wrong == []
     assert court.accused == [1]
+
+
+def test_all_devices_confirm_others_alike() -> None:
+    """Though all answer at the same moment; else the first in line would confirm everything."""
+    confirmed = [0] * (saboteurs.VOLUNTEERS + 1)
+    computed: set[int] = set()
+
+    class Counting(Courtroom):
+        def values(self, device: Device, first: int, last: int) -> Sequence[object]:
+            confirmed[device.id] += len(computed & {*range(first, last)})
+            computed.update(range(first, last))
+            return super().values(device, first, last)
+
+    court = Counting(0)
+    for _ in range(saboteurs.VOLUNTEERS):
+        court.volunteer()
+    court.open(SimulatedMap(EqualCosts(saboteurs.ITEMS, 1.0)))
+    court.run()
+
+    assert max(confirmed[1:]) <= 2 * min(confirmed[1:])
 
 
 def test_a_judge_that_believes_all_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

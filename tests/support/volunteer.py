@@ -1,9 +1,10 @@
 """Volunteers without a browser: a process with the volunteers' link, honest or not.
 
-python -m tests.support.volunteer LINK HOW...
+python -m tests.support.volunteer LINK ADDRESS HOW...
 
-Each HOW is a device that computes with the real worker core, and says what it makes of the
-results: "honest", "wrong" (another value), "raise" (an invented exception).
+They come by a proxy that says ADDRESS, or by none where that is empty.  Each HOW is a device that
+computes with the real worker core, and says what it makes of the results: "honest", "wrong"
+(another value), "raise" (an invented exception).
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from nitocris.worker.core import WorkerCore
 
 
 @contextmanager
-def volunteers(link: str, *ways: str) -> Iterator[None]:
+def volunteers(link: str, *ways: str, address: str = "") -> Iterator[None]:
     """Has a device of each of these ways in another process, until the block is left."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.support.volunteer", link, *ways])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.volunteer", link, address, *ways]
+    )
     try:
         yield
     finally:
@@ -49,13 +52,14 @@ def twisted(way: str, frame: bytes) -> bytes:
     return protocol.encode(lie, codec.encode((values, failures)))
 
 
-async def volunteer(link: str, way: str) -> None:
+async def volunteer(link: str, address: str, way: str) -> None:
     """Computes until it is sent away."""
     base, _, token = link.partition("/#")
+    headers = {"X-Forwarded-For": address} if address else {}
     core = WorkerCore(time.monotonic)
     async with (
         aiohttp.ClientSession() as http,
-        http.ws_connect(f"{base}/socket", max_msg_size=0) as socket,
+        http.ws_connect(f"{base}/socket", max_msg_size=0, headers=headers) as socket,
     ):
 
         async def send(message: protocol.FromWorker) -> None:
@@ -77,9 +81,9 @@ async def volunteer(link: str, way: str) -> None:
                         await socket.send_bytes(twisted(way, frame))
 
 
-async def main(link: str, *ways: str) -> None:
+async def main(link: str, address: str, *ways: str) -> None:
     """Has a device of each of these ways."""
-    await asyncio.gather(*(volunteer(link, way) for way in ways))
+    await asyncio.gather(*(volunteer(link, address, way) for way in ways))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ from nitocris.health import MAX_STRIKES
 from nitocris.job import MappedFunction
 from nitocris.report import Provenance
 from nitocris.server_limits import ServerLimits
+from nitocris.verify import OUTSIDE
+
+NOTHING = Provenance("", "", None, (), "")
 
 
 class FakeDevice:
@@ -63,9 +66,9 @@ class Bench:
         self.taken = 0
         self.items = 1_000_000
 
-    def join(self, capacity: int = 1, *, is_browser: bool = False) -> int:
+    def join(self, capacity: int = 1, *, is_browser: bool = False, is_here: bool = False) -> int:
         device = FakeDevice()
-        number = self.coordinator.join(device, is_browser=is_browser)
+        number = self.coordinator.join(device, is_browser=is_browser, is_here=is_here)
         self.devices[number] = device
         self.coordinator.announce(number, capacity)
         return number
@@ -449,3 +452,40 @@ async def test_few_large_results_are_decoded_at_once(monkeypatch: pytest.MonkeyP
     assert len(chunks) == 3
     assert at_once == 2
     assert running == [3]
+
+
+async def test_a_volunteer_from_another_machine_has_running_maps_verified(bench: Bench) -> None:
+    """Those that are to be then; what browsers here say is believed, and the owner is told once."""
+    bench.items = 4
+    here = bench.join(is_browser=True, is_here=True)
+    number = await bench.start(verify=OUTSIDE, hold=True)
+    await asyncio.sleep(0)
+    (chunk, *_) = bench.devices[here].take()
+    await bench.answer(here, chunk)
+    assert (bench.told, bench.coordinator.history.report(NOTHING, 1.0).trust) == ([], None)
+
+    await asyncio.sleep(0)
+    outside = bench.join(is_browser=True)
+    (told,) = bench.told
+    bench.join(is_browser=True)
+    assert "a volunteer has joined from another machine" in told
+    assert bench.told == [told]
+    trust = bench.coordinator.history.report(NOTHING, 1.0).trust
+    assert trust is not None
+    assert trust.own == 1
+
+    for _ in range(3):
+        await asyncio.sleep(0)  # the owner supplies
+    chunks = [(each, chunk) for each in (outside, here) for chunk in bench.devices[each].take()]
+    assert {worker for worker, _ in chunks} == {outside, here}
+    bench.notes.clear()
+    for worker, chunk in chunks:
+        await bench.answer(worker, chunk)
+    while not bench.notes:
+        await asyncio.sleep(0.001)
+    assert isinstance(bench.notes[0], ev.Deliver), "of the browser here, but not of the other one"
+    bench.coordinator.cancel_map(number)
+
+    untouched = await bench.start(verify=None)
+    assert bench.coordinator.history.report(NOTHING, 1.0).trust is None
+    bench.coordinator.cancel_map(untouched)

@@ -112,3 +112,58 @@ def test_a_copy_is_lent_again_when_its_worker_leaves() -> None:
     bench.tell(ev.WorkerLeft(first))
 
     assert [lend.worker for lend in bench.of(ev.Lend)] == [5 - first]
+
+
+def test_known_items_are_lent_like_any_others_and_counted_nowhere() -> None:
+    """Not to those that are spared; the map's end does not wait for them."""
+    bench = Bench("home", "away", "elsewhere")
+    before = [bench.scheduler.tally_of(3).items, *bench.scheduler.ledger_of(1).shares]
+
+    bench.tell(ev.KnownArrived(1, -2, 2, "known", frozenset({1, 2})))
+    (lend,) = bench.of(ev.Lend)
+    assert (lend.worker, lend.skip, lend.stop, lend.payload) == (3, 0, 2, "known")
+    assert bench.scheduler.items_of(lend.lease, 3) is None, "nobody is shown what they print"
+
+    bench.tell(ev.ResultArrived(3, lend.lease, 0, ["x", "y"], True, slowest=[(0, 9.0)]))
+    assert bench.of(ev.Answered) == [ev.Answered(1, 3, 1, -2, "known", -2, ["x", "y"])]
+    assert bench.of(ev.Release) == [ev.Release(1, "known")]
+    ledger = bench.scheduler.ledger_of(1)
+    assert [bench.scheduler.tally_of(3).items, *ledger.shares] == before
+    assert len(ledger.slowest()) == 0
+
+    bench.tell(ev.KnownArrived(1, -4, 2, "known", frozenset()))
+    bench.tell(ev.InputEnded(1))
+    assert bench.of(ev.AllAnswered) == [ev.AllAnswered(1)]
+    bench.tell(ev.Settled(1, 0, 2))
+    assert bench.of(ev.Finish) == [ev.Finish(1)]
+    assert len(bench.of(ev.Cancel)) == 1
+
+
+def test_a_map_is_verified_from_now_on() -> None:
+    """What was delivered before stands; what comes is judged, and no exception ends the map."""
+    scheduler = Scheduler()
+    commands = [
+        *scheduler.handle(ev.WorkerJoined(1, 2), 1.0),
+        *scheduler.handle(ev.MapStarted(1, 4, 2, 100.0), 1.0),
+        *scheduler.handle(ev.ChunkArrived(1, 0, 2, "early"), 1.0),
+        *scheduler.handle(ev.ChunkArrived(1, 2, 2, "late"), 1.0),
+        *scheduler.handle(ev.InputEnded(1), 1.0),
+    ]
+    first, second = [each.lease for each in commands if isinstance(each, ev.Lend)]
+    delivered = scheduler.handle(ev.ResultArrived(1, first, 0, ["a"], False), 1.0)
+    assert delivered == [ev.Deliver(1, 0, ["a"])]
+
+    scheduler.handle(ev.MapVerified(1), 1.0)
+    failure = {1: ev.Failure(ValueError("invented"))}
+    judged = scheduler.handle(ev.ResultArrived(1, first, 1, ["b"], True), 1.0)
+    judged += scheduler.handle(ev.ResultArrived(1, second, 0, ["c", None], True, failure), 1.0)
+    scheduler.check_invariants()
+
+    answers = [each for each in judged if isinstance(each, ev.Answered)]
+    assert [(each.parcel, each.start, list(each.values)) for each in answers] == [
+        (0, 1, ["b"]),
+        (2, 2, ["c", None]),
+    ]
+    assert not any(isinstance(each, ev.Fail | ev.Finish) for each in judged)
+    ends = scheduler.handle(ev.Settled(1, 0, 1), 1.0) + scheduler.handle(ev.Settled(1, 2, 2), 1.0)
+    assert [each for each in ends if isinstance(each, ev.Finish)] == [ev.Finish(1)]

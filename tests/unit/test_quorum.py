@@ -11,11 +11,15 @@ import pytest
 
 from nitocris import events as ev
 from nitocris.errors import ConfigurationError, DisagreementError, WorkerLostError
-from nitocris.quorum import Arbitrate, Quorum, Verdict
+from nitocris.lone import AT_ONCE
+from nitocris.quorum import Quorum
 from nitocris.trust import Trust, network_of
-from nitocris.verify import AUTO, Verify, chosen
+from nitocris.verdicts import Arbitrate, Regret, Verdict
+from nitocris.verify import AUTO, OUTSIDE, Verify, chosen
 
 OWN = 9
+HERE = 8
+KNOWN: dict[str, Any] = {"spot": 1.0, "known": [("item", "right")]}
 
 
 class Bench:
@@ -26,14 +30,21 @@ class Bench:
     """
 
     def __init__(
-        self, *, chance: float = 0.99, hold: bool = True, keep_going: bool = False, **verify: Any
+        self,
+        *,
+        chance: float = 0.99,
+        hold: bool = True,
+        keep_going: bool = False,
+        trust_here: bool = False,
+        **verify: Any,
     ) -> None:
         self.trust = Trust(lambda: chance)
         for worker in range(1, 6):
             network = network_of(f"10.0.{max(worker, 2)}.{worker}")
             self.trust.joined(worker, f"worker {worker}", network, own=False)
         self.trust.joined(OWN, "native", "", own=True)
-        self.present = {1, 2, 3, 4, 5, OWN}
+        self.trust.joined(HERE, "browser", "", own=False, here=True)
+        self.present = {1, 2, 3, 4, 5, OWN, HERE}
         self.quorum = Quorum(
             1,
             Verify(**verify),
@@ -42,6 +53,7 @@ class Bench:
             present=lambda: self.present,
             keep_going=keep_going,
             hold=hold,
+            trust_here=trust_here,
         )
 
     def answer(
@@ -53,7 +65,7 @@ class Bench:
             if isinstance(value, Exception)
         }
         return self.quorum.answered(
-            ev.Answered(1, worker, copy, 0, b"", start, list(values), failures)
+            ev.Answered(1, worker, copy, min(start, 0), b"", start, list(values), failures)
         )
 
     def earn(self, worker: int) -> None:
@@ -93,6 +105,27 @@ def test_a_trusted_device_is_left_alone_but_not_always() -> None:
 
     assert of(ev.Deliver, lucky.answer(1, ["a"]))
     assert of(ev.Doubted, unlucky.answer(1, ["a"]))
+
+
+@pytest.mark.parametrize(
+    ("recheck", "compared", "left_alone"),
+    [(0.2, 3, 0.95), (0.2, 1, 0.6), (0.2, 2, 0.6), (1.0, 10, 0.0), (0.9, 10, 0.775)],
+)
+def test_a_device_is_rechecked_more_that_was_compared_less(
+    recheck: float, compared: int, left_alone: float
+) -> None:
+    """Never for certain, except that all is compared where the owner wants that."""
+    chances = iter(number / 1000 for number in range(1000))
+    trust = Trust(lambda: next(chances))
+    trust.joined(1, "", "", own=False)
+    for number in range(10):
+        trust.answered(1, compared=number < compared)
+    for _ in range(10_000):
+        trust.confirmed(1)
+
+    alone = sum(trust.leaves_alone(1, 5, recheck) for _ in range(1000))
+
+    assert alone / 1000 == pytest.approx(left_alone)
 
 
 def test_a_lie_ends_the_trust_and_undoes_what_rested_on_it() -> None:
@@ -244,6 +277,141 @@ def test_nobody_else_is_there() -> None:
     assert bench.answer(1, ["b"], start=1) == [Arbitrate(1, b"", 1)]
 
 
+def test_a_single_device_is_confirmed_by_samples() -> None:
+    """Else this machine would compute everything again, each item in a process of its own."""
+    bench = Bench(trust_after=3, hold=False)
+    bench.present = {1}
+
+    verdicts = bench.answer(1, ["a"] * 100)
+    assert of(Arbitrate, verdicts) == [Arbitrate(index, b"", index) for index in range(3)]
+    assert of(ev.Deliver, verdicts) == [], "nothing is known of it yet"
+
+    verdicts = [each for index in range(3) for each in bench.quorum.arbitrated(index, "a", None)]
+    assert len(of(Arbitrate, verdicts)) == AT_ONCE
+    delivered = sum(len(each.values) for each in of(ev.Deliver, verdicts))
+    trust = bench.quorum.credibility()
+    assert delivered == 100 - AT_ONCE
+    assert (trust.arbiter, trust.single) == (3, 97 - AT_ONCE)
+    assert trust.compared == pytest.approx((3 + AT_ONCE) / 100)
+
+
+def test_a_single_device_that_lies_is_found_by_a_sample() -> None:
+    """Then all that it said waits for somebody else; this machine does not do the work alone."""
+    bench = Bench(trust_after=3)
+    bench.present = {1}
+    bench.answer(1, ["lie"] * 100)
+    bench.present = set()
+
+    verdicts = [*bench.quorum.arbitrated(1, "a", None), *bench.quorum.arbitrated(1, "a", None)]
+
+    assert [each.worker for each in of(ev.Dismiss, verdicts)] == [1]
+    doubted = sum(each.stop - each.start for each in of(ev.Doubted, verdicts))
+    assert doubted == 96, "but for the four that this machine computes already"
+    assert of(ev.Deliver, verdicts) == [ev.Deliver(1, 1, ["a"])]
+
+
+def test_a_known_answer_is_trusted_and_is_no_item_of_the_map() -> None:
+    """Right ones count as confirmed; nothing of them is delivered."""
+    bench = Bench(**KNOWN, trust_after=2)
+    bench.quorum.expect(-2, ["right", "right"])
+
+    for start in (-2, -1):
+        assert bench.answer(1, ["right"], start=start, copy=1) == []
+
+    assert of(ev.Held, bench.answer(1, ["a"])), "it is left alone from now on"
+    trust = bench.quorum.credibility()
+    assert (trust.known, trust.single, trust.quorum, trust.compared) == (2, 0, 0, 2 / 3)
+
+
+def test_a_wrong_answer_to_a_known_item_is_a_lie_once_this_machine_has_seen_it() -> None:
+    """One item is computed for each liar; what rested on it is doubted; the map waits for that."""
+    bench = Bench(**KNOWN)
+    bench.earn(1)
+    bench.quorum.expect(-2, ["right", "right"])
+    bench.answer(1, ["lie"])
+
+    assert bench.answer(1, ["wrong", ValueError("x")], start=-2, copy=1) == [Arbitrate(-2, b"", 0)]
+    assert bench.quorum.all_answered() == []
+    verdicts = bench.quorum.arbitrated(-2, "right", None)
+
+    assert of(ev.Dismiss, verdicts) == [
+        ev.Dismiss(1, "its result for an item whose result is known was found to be wrong")
+    ]
+    assert [(each.start, each.stop) for each in of(ev.Doubted, verdicts)] == [(0, 1)]
+
+
+def test_without_an_arbiter_the_owner_is_believed() -> None:
+    """The device is sent away at once."""
+    bench = Bench(**KNOWN, arbiter=None)
+    bench.quorum.expect(-1, ["right"])
+
+    assert of(ev.Dismiss, bench.answer(1, ["wrong"], start=-1, copy=1))
+
+
+@pytest.mark.parametrize(
+    ("value", "failed", "told"),
+    [
+        ("wrong", None, "has the result 'right' for an item of which this machine computes 'wrong"),
+        (None, ev.Failed(ValueError("no"), "here", 1), "this machine raises ValueError"),
+    ],
+)
+def test_a_known_answer_that_is_wrong_is_the_owners_mistake(
+    value: object, failed: ev.Failed | None, told: str
+) -> None:
+    """The map ends with it, and no honest device is sent away."""
+    bench = Bench(**KNOWN)
+    bench.quorum.expect(-1, ["right"])
+    bench.answer(1, ["wrong"], start=-1, copy=1)
+
+    (failure,) = bench.quorum.arbitrated(-1, value, failed)
+
+    assert isinstance(failure, ev.Fail)
+    assert told in str(failure.failed.error)
+    assert not bench.trust.is_banned(1)
+
+
+def test_a_lack_of_memory_for_a_known_item_is_no_lie() -> None:
+    """Nor is what an own worker or a browser here answers of any interest."""
+    bench = Bench(**KNOWN, trust_here=True)
+    bench.quorum.expect(-1, ["right"])
+
+    assert bench.answer(1, [MemoryError()], start=-1, copy=1) == []
+    assert bench.answer(OWN, ["wrong"], start=-1, copy=1) == []
+    assert bench.answer(HERE, ["wrong"], start=-1, copy=1) == []
+
+
+def test_a_browser_on_this_machine_is_believed_where_that_is_wanted() -> None:
+    """With "outside"; "auto" and `Verify` confirm it like any other."""
+    assert of(ev.Deliver, Bench(trust_here=True).answer(HERE, ["a"]))
+    assert of(ev.Doubted, Bench().answer(HERE, ["a"]))
+
+
+def test_what_was_handed_over_because_of_a_liar_is_told() -> None:
+    """Of a stream, which takes nothing back: of one device, or of two who agreed."""
+    bench = Bench(hold=False)
+    bench.earn(1)
+    assert of(ev.Deliver, bench.answer(1, ["lie"], start=7))
+    bench.answer(2, ["lie"], start=8)
+    assert of(ev.Deliver, bench.answer(1, ["lie"], start=8, copy=1))
+
+    bench.answer(3, ["a"], start=1)
+    bench.answer(1, ["lie"], start=1, copy=2)
+    bench.quorum.arbitrated(1, "a", None)
+    (first,) = of(Regret, bench.quorum.arbitrated(1, "a", None))
+    (second,) = of(Regret, bench.quorum.lied(2))
+
+    assert (first.items, second.items) == ([7], [8])
+    assert bench.quorum.credibility().doubtful == (7, 8)
+    assert "1 handed over before a lie was found" in str(
+        replace(bench.quorum.credibility(), doubtful=(7,))
+    )
+    assert (
+        "worker 1 was found to lie after 1 results of f had been handed over that rest on it"
+        in (first.told("f", indexed=False))
+    )
+    assert ": items 7." in first.told("f", indexed=True)
+
+
 def test_the_bound_is_the_published_formula() -> None:
     """f / (1 - f) / (q n e), for a tenth of the devices."""
     bench = Bench(chance=0.99, hold=False)
@@ -288,6 +456,12 @@ def test_networks_are_parts_of_addresses(address: str | None, network: str) -> N
         ({"equal": "exact"}, "equal must be 'auto' or a function"),
         ({"check": 5}, "check must be a function"),
         ({"arbiter": "remote"}, "arbiter must be 'local' or None"),
+        ({"known": 5, "spot": 0.1}, r"known must be a list of \(item, result\), not 5"),
+        ({"known": [5], "spot": 0.1}, r"known must hold pairs \(item, result\), not 5"),
+        ({"known": [(1, 2)]}, "known needs spot, .* such as spot=0.1"),
+        ({"known": [(1, 2)], "spot": 1.5}, "spot must be a share from 0 to 1, not 1.5"),
+        ({"known": [(1, 2)], "spot": True}, "spot must be a share"),
+        ({"spot": 0.1}, "needs known=.*raise recheck"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: str) -> None:
@@ -297,8 +471,12 @@ def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: 
 
 
 def test_what_verify_means() -> None:
-    """None and False are none, "auto" is documented, anything else is an error."""
-    assert (chosen(None), chosen(False), chosen("auto")) == (None, None, AUTO)
+    """None and False are none, "auto" and "outside" are documented, anything else is an error."""
+    assert (chosen(None), chosen(False)) == (None, None)
+    assert chosen("auto") is AUTO
+    assert chosen("outside") is OUTSIDE is not AUTO
+    assert AUTO == OUTSIDE
+    assert Verify(spot=0.5, known=[({"un": "hashable"}, [])]).known == (({"un": "hashable"}, []),)
     unknown: Callable[[Any], object] = chosen
     with pytest.raises(ConfigurationError, match="verify='yes' is not known"):
         unknown("yes")
