@@ -230,6 +230,7 @@ class Coordinator:
                 keep_going or verify is not None,  # else a stranger's exception would end it
                 retries,
                 verify is not None,
+                function.sha256,
             )
         )
         ledger, now = self._scheduler.ledger_of(number), self._clock.now()
