@@ -34,9 +34,7 @@ from .journal_writer import Durability
 from .lifetime import Lifetime
 from .mapping import run_map
 from .notebook import Notebook, is_notebook
-from .pip_resolver import Pip
 from .preflight import check
-from .provision import find_places
 from .report import Report
 from .server import DEFAULT_MAX_DEVICES
 from .server_limits import ServerLimits
@@ -521,12 +519,7 @@ class DistributedExecution(Executor):
         ).with_options(options)
 
     def _look(self, call: Call, items: Sequence[tuple[Any, ...]]) -> Check:
-        pip = Pip()
-        try:
-            places = find_places(self._options.wheels, pip)
-            return check(call, items, self._options.packages, places)
-        finally:
-            pip.stop()
+        return check(call, items, self._options.packages, self._options.wheels)
 
     def _map(self, call: Call) -> list[Any]:
         with self._lifetime.running.call(self):

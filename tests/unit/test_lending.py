@@ -158,7 +158,7 @@ def test_the_paces_of_a_bounded_number_of_functions_are_remembered() -> None:
         work(bench, 0.001, until=10)
     bench.start(100, 1000, function="function 0")
 
-    assert [demand.count for demand in bench.of(ev.Demand) if demand.map == 100][0] == 1
+    assert next(demand.count for demand in bench.of(ev.Demand) if demand.map == 100) == 1
     assert len(bench.scheduler._books.workers[1].remembered) == MAX_REMEMBERED
 
 
