@@ -42,7 +42,6 @@ from .serving import Options, Serving
 from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
-from .terminal import Terminal
 from .tls import fingerprint, server_context
 from .verify import Verify, chosen
 from .worker.shared import Shared
@@ -548,7 +547,11 @@ def _display(progress: bool | Callable[[Stats], object]) -> Display:
         return Observed(progress)
     if not progress:
         return Display()
-    return Notebook() if is_notebook() else Terminal()
+    if is_notebook():
+        return Notebook()
+    from .terminal import Terminal  # here: tqdm reads about installed packages
+
+    return Terminal()
 
 
 def _check_port(name: str, value: int | None) -> int | None:

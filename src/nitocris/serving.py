@@ -24,7 +24,6 @@ from .errors import PortInUseError
 from .job import Job
 from .journal_writer import Durability, JournalWriter
 from .local_worker import LocalWorker, local_url
-from .provenance import provenance
 from .provision import Provision
 from .report import Report
 from .server import Server
@@ -172,6 +171,8 @@ class Serving:
         history = self.coordinator.history
         if history.function is None:
             return None
+        from .provenance import provenance  # here: it reads about installed packages
+
         came = provenance(history.function, history.seed, self._provision.known)
         report = history.report(came, self.coordinator.now())
         return replace(report, journal_problem=self.journal.problem if self.journal else "")
