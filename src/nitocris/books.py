@@ -299,8 +299,11 @@ class Books:
             self.turns.clear()  # else entries of maps that were cancelled wait for workers
         self.unjudged.pop(current.id, None)
         self.end_demand(current)
-        for worker_id in current.paces:
-            self.workers[worker_id].maps.discard(current.id)
+        for worker_id, pace in current.paces.items():
+            worker = self.workers[worker_id]
+            worker.maps.discard(current.id)
+            if pace.items and current.function is not None:
+                worker.remember(current.function, pace.mean)
 
     def _start_waiting(self, worker: Worker) -> None:
         while worker.waiting and worker.has_place:

@@ -1,17 +1,22 @@
 """How many items the next chunk has, and how long it will take.
 
 A fixed `chunk_size` is obeyed.  Otherwise each worker's chunks aim at `TARGET_SECONDS` of its own
-time, transfer included: they start at one item, at most double each time, shrink at once, and never
-exceed an even share of what remains, so that all workers end together.
+time, transfer included: they start at one item, or with what the worker is remembered for, grow
+with each answer, shrink at once, and take at most a part of what remains, so that all workers end
+together.  Where little remains, an even share of it is one chunk.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import floor, inf, log2
+from math import ceil, floor, inf, log2
 
 TARGET_SECONDS = 0.5
 """Long against a round trip, short against a person's patience (joblib aims at 0.2 to 2 s)."""
+SHORT_SECONDS = 0.01
+"""A person does not notice that a map ends so much later, so chunks need not be shorter."""
+LENDING_SECONDS = 0.002
+"""What takes no longer costs more to share than to compute."""
 MAX_ITEMS = 10_000
 
 _STEPS = 4
@@ -28,6 +33,8 @@ class Pace:
     items: int = 0
     """Size of its last chunk, 0 before the first answer."""
     seconds_per_item: float = 0.0
+    """As it is expected; before the first answer what an earlier map of the function showed, or 0.
+    """
     all_items: int = 0
     all_seconds: float = 0.0
 
@@ -42,7 +49,7 @@ class Pace:
         Slower is believed at once, faster by and by.
         """
         measured = seconds / items
-        known = self.seconds_per_item if self.items else measured
+        known = self.seconds_per_item or measured
         self.items = items
         self.all_items += items
         self.all_seconds += seconds
@@ -94,11 +101,24 @@ def next_count(pace: Pace | None, remaining: int | None, capacity: int) -> int:
         remaining: Items of the map that nobody has yet, None if unknown.
         capacity: Chunks that all workers together compute at once.
     """
-    if pace is None or pace.items == 0:
+    if pace is None:
         return 1
-    count = 2 * pace.items
-    if pace.seconds_per_item > 0:
-        count = min(count, int(TARGET_SECONDS / pace.seconds_per_item))
-    if remaining is not None:
-        count = min(count, remaining // (2 * max(capacity, 1)))
+    capacity = max(capacity, 1)
+    short = _items_within(SHORT_SECONDS, pace)
+    if pace.items:
+        growth = 8 if pace.items < short else 2
+        count = min(growth * pace.items, _items_within(TARGET_SECONDS, pace))
+        if remaining is not None:
+            part = max(remaining // (2 * capacity), min(short, ceil(remaining / capacity)))
+            count = min(count, max(part, min(remaining, _items_within(LENDING_SECONDS, pace))))
+    elif pace.seconds_per_item > 0 and remaining is not None:
+        count = min(short, remaining // (4 * capacity))  # the items may be others than then
+    else:
+        count = 1
     return max(1, min(count, MAX_ITEMS))
+
+
+def _items_within(seconds: float, pace: Pace) -> int:
+    if pace.seconds_per_item * MAX_ITEMS <= seconds:
+        return MAX_ITEMS
+    return int(seconds / pace.seconds_per_item)

@@ -252,6 +252,7 @@ class Coordinator:
                 keep_going or current.referee is not None,
                 retries,
                 current.referee is not None,
+                function.sha256,
             )
         )
         ledger, now = self._scheduler.ledger_of(number), self._clock.now()

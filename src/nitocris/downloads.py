@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import platformdirs
 
-from .errors import PackageError
+from .errors import PackageError, UnreachableError
 from .pyodide_lock import Lock, LockedPackage
 
 Fetch: TypeAlias = Callable[[str, int], bytes]
@@ -42,10 +42,6 @@ def wheel_cache(lock: Lock) -> Path:
 def release_file(cache: Path, locked: LockedPackage) -> Path:
     """Returns where a package's file is kept."""
     return cache / Path(urlsplit(locked.filename).path).name
-
-
-class UnreachableError(PackageError):
-    """A file of the release cannot be fetched from where the release has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import protocol
 from .bundle import worker_bundle
 from .bytecode import gzipped
-from .packages import Wheel
+
+if TYPE_CHECKING:
+    from .packages import Wheel
 
 PAGE = Path(__file__).with_name("_page")
 """Where the built page and the runtimes are."""

@@ -5,6 +5,7 @@
     ├── ClosedError (RuntimeError)          the execution was closed
     ├── PortInUseError (OSError)            somebody else listens on the wanted port
     ├── PackageError                        a package for the workers cannot be had
+    │   └── UnreachableError                because a file of it cannot be fetched
     ├── JournalError                        a journal that is in use, damaged or of another kind
     ├── NotSendableError (TypeError)        the function or an item cannot be pickled
     ├── EncodeError (TypeError)             a result that the codec cannot carry
@@ -45,6 +46,10 @@ class PortInUseError(NitocrisError, OSError):
 
 class PackageError(NitocrisError):
     """A package that the workers need cannot be had."""
+
+
+class UnreachableError(PackageError):
+    """A file of the release cannot be fetched from where the release has it."""
 
 
 class JournalError(NitocrisError):

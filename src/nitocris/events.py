@@ -54,6 +54,7 @@ class MapStarted:
         retries: How often an item is computed again that failed in a transient way.
         verified: Whether answers are only believed when `Settled` says so; then they are commanded
             as `Answered` and not as `Deliver`.
+        function: What maps of one function have in common; None for a function of its own.
     """
 
     map: int
@@ -64,6 +65,7 @@ class MapStarted:
     keep_going: bool = False
     retries: int = 0
     verified: bool = False
+    function: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

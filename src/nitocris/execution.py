@@ -34,9 +34,7 @@ from .journal_writer import Durability
 from .lifetime import Lifetime
 from .mapping import run_map
 from .notebook import Notebook, is_notebook
-from .pip_resolver import Pip
 from .preflight import check
-from .provision import find_places
 from .report import Report
 from .server import DEFAULT_MAX_DEVICES
 from .server_limits import ServerLimits
@@ -44,7 +42,6 @@ from .serving import Options, Serving
 from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
-from .terminal import Terminal
 from .tls import fingerprint, server_context
 from .verify import Verify, chosen
 from .worker.shared import Shared
@@ -527,12 +524,7 @@ class DistributedExecution(Executor):
         ).with_options(options)
 
     def _look(self, call: Call, items: Sequence[tuple[Any, ...]]) -> Check:
-        pip = Pip()
-        try:
-            places = find_places(self._options.wheels, pip)
-            return check(call, items, self._options.packages, places)
-        finally:
-            pip.stop()
+        return check(call, items, self._options.packages, self._options.wheels)
 
     def _map(self, call: Call) -> list[Any]:
         with self._lifetime.running.call(self):
@@ -561,7 +553,11 @@ def _display(progress: bool | Callable[[Stats], object]) -> Display:
         return Observed(progress)
     if not progress:
         return Display()
-    return Notebook() if is_notebook() else Terminal()
+    if is_notebook():
+        return Notebook()
+    from .terminal import Terminal  # here: tqdm reads about installed packages
+
+    return Terminal()
 
 
 def _check_port(name: str, value: int | None) -> int | None:

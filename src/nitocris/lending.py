@@ -17,7 +17,7 @@ from math import inf
 
 from . import events as ev
 from .books import Books
-from .chunking import Pace, next_count
+from .chunking import next_count
 from .records import Chunk, ChunkState, Lease, Map, Worker
 
 MAX_LEASES = 4
@@ -61,8 +61,10 @@ def patience(books: Books) -> float | None:
 
 def first_demand(books: Books, current: Map) -> Iterator[ev.Command]:
     """Asks for a map's first chunk, workers or no workers: it shows what they will need."""
+    worker = next(iter(books.idle.values()), None)
     books.demand(current)
-    yield ev.Demand(current.id, current.chunk_size or 1)
+    fit = _fitting(books, current, worker) if worker else 1
+    yield ev.Demand(current.id, current.chunk_size or fit)
 
 
 def _lend_queued(books: Books, pool: dict[int, Worker]) -> Iterator[ev.Command]:
@@ -149,7 +151,7 @@ def _lend_chunk(books: Books, worker: Worker, chunk: Chunk) -> Iterator[ev.Comma
             rest, chunk = chunk, books.cut(chunk, chunk.next + fit)
             books.put_back(rest)
     if worker.id not in current.paces:
-        current.paces[worker.id] = Pace()
+        current.paces[worker.id] = worker.pace_of(current)
         worker.maps.add(current.id)
         yield ev.Introduce(worker.id, current.id)
     lease = books.open_lease(worker, chunk, _cost(worker, chunk))
@@ -168,7 +170,7 @@ def _lend_chunk(books: Books, worker: Worker, chunk: Chunk) -> Iterator[ev.Comma
 def _fitting(books: Books, current: Map, worker: Worker, further: int = 0) -> int:
     """Returns how many items suit a worker; `further` ones are about to be lent, not arriving."""
     remaining = None if current.total is None else max(current.total - current.arrived, 0) + further
-    return next_count(current.paces.get(worker.id), remaining, books.capacity)
+    return next_count(worker.pace_of(current), remaining, books.capacity)
 
 
 def _cost(worker: Worker, chunk: Chunk) -> float | None:

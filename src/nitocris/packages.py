@@ -17,8 +17,8 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from .downloads import Downloads, Fetch, UnreachableError, download, wheel_cache
-from .errors import PackageError
+from .downloads import Downloads, Fetch, download, wheel_cache
+from .errors import PackageError, UnreachableError
 from .index_wheels import IndexWheels
 from .local_resolver import Choice, LocalResolver, UnresolvedError
 from .pip_choice import choose_with_pip, same_from_index

@@ -13,6 +13,7 @@ import platform
 import threading
 from collections.abc import Callable, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import events as ev
@@ -39,7 +40,7 @@ def check(
     call: Call,
     arguments: Sequence[tuple[Any, ...]],
     packages: Sequence[str | PathLike[str]],
-    places: Places | None,
+    folders: Sequence[Path],
 ) -> Check:
     """Returns what is known of a map; blocks for the dry run and for downloads.
 
@@ -47,17 +48,25 @@ def check(
         call: What the owner wants.
         arguments: Those of the first item, if there is one.
         packages: What the owner named.
-        places: Where packages are looked for; None if browsers cannot take part.
+        folders: Where to look for wheels first.
 
     Raises:
         NotSendableError: The function or the item cannot be sent.
         TimeoutError: The item took longer than the call may.
     """
+    # Here: they take a tenth of a second, which only those shall wait for who look.
+    from .pip_resolver import Pip
+    from .preparation import find_places
+
     encoded = encode(call)
     run = None
     for each in arguments[:1]:
         run = Rehearsal(encoded, each).run(call.timeout)
-    return survey(call, run, packages, places)
+    pip = Pip()
+    try:
+        return survey(call, run, packages, find_places(folders, pip))
+    finally:
+        pip.stop()
 
 
 def survey(
@@ -67,7 +76,7 @@ def survey(
     places: Places | None,
 ) -> Check:
     """Returns what is known of a map besides how its first item went; blocks for downloads."""
-    # Here: they take a tenth of a second, which only those shall wait for who look.
+    # As in `check`.
     from .captures import examine
     from .check import Check
     from .plan import plan

@@ -5,8 +5,6 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from packaging.utils import parse_wheel_filename
-
 from .environment import Environment, runtime
 from .report import Provenance, WheelVersion
 
@@ -22,8 +20,7 @@ def provenance(function: str, seed: str | None, environment: Environment | None)
     release = runtime()
     wheels = []
     for wheel in environment.wheels if environment else ():
-        name, number, *_ = parse_wheel_filename(wheel.filename)
-        wheels.append(WheelVersion(str(name), str(number), wheel.sha256))
+        wheels.append(WheelVersion(wheel.name, wheel.version, wheel.sha256))
     return Provenance(
         nitocris=version("nitocris"),
         python=platform.python_version(),

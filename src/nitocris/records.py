@@ -25,6 +25,8 @@ MAX_WAITING = 4
 """Chunks that wait at each place at most, however short they are: they grow with each answer."""
 MAX_WAITING_FIXED = 64
 """The same where the owner fixed their size, and they stay short."""
+MAX_REMEMBERED = 16
+"""Functions whose pace is remembered of each worker."""
 ITEM_ALLOWANCE = 30.0
 """Seconds more than `item_timeout` until a lease expires: blobs may have to be fetched first, and
 native workers end an item that takes too long by themselves."""
@@ -154,6 +156,8 @@ class Map:
     """Items that are answered and may yet be doubted."""
     told: bool = False
     """Whether it was told that all items are answered."""
+    function: str | None = None
+    """What maps of one function have in common."""
 
     @property
     def limit(self) -> float:
@@ -179,6 +183,8 @@ class Worker:
     cancelling: set[int] = field(default_factory=set)
     """Leases that it was told to stop and may still be busy with: each takes a place."""
     maps: set[int] = field(default_factory=set)
+    remembered: dict[str, float] = field(default_factory=dict)
+    """Seconds per item of functions that it has computed, the latest last."""
     record: Record = field(default_factory=Record)
     tally: WorkerTally = field(default_factory=lambda: WorkerTally(Throughput(0.0)))
     resting: bool = False
@@ -194,6 +200,18 @@ class Worker:
     def has_place(self) -> bool:
         """Whether it would start a chunk at once."""
         return self.is_active and len(self.running) + len(self.cancelling) < self.capacity
+
+    def remember(self, function: str, seconds_per_item: float) -> None:
+        """Notes how fast it was in a map that is over."""
+        self.remembered.pop(function, None)
+        self.remembered[function] = seconds_per_item
+        if len(self.remembered) > MAX_REMEMBERED:
+            del self.remembered[next(iter(self.remembered))]
+
+    def pace_of(self, current: Map) -> Pace:
+        """Returns how fast it computes the items of a map, as far as that is known."""
+        known = current.paces.get(self.id)
+        return known or Pace(seconds_per_item=self.remembered.get(current.function or "", 0.0))
 
     @property
     def wants_more(self) -> bool:

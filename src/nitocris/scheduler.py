@@ -229,6 +229,7 @@ class Scheduler:
             # Not before all the others, for what they had while it was not there.
             served=self._books.served,
             verified=event.verified,
+            function=event.function,
         )
         self._books.maps[event.map] = current
         self._commands.extend(first_demand(self._books, current))

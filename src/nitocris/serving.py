@@ -9,28 +9,31 @@ from __future__ import annotations
 import os
 import ssl
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import links
 from .addresses import Proxies
 from .background import LoopThread
 from .coordinator import Coordinator
 from .display import Display
+from .environment import Environment, runtime
 from .errors import PortInUseError
 from .job import Job
 from .journal_writer import Durability, JournalWriter
 from .local_worker import LocalWorker, local_url
-from .matching import match_modules
-from .pip_resolver import Pip
-from .provenance import provenance
-from .provision import Provision, find_places, prepare
+from .provision import Provision
 from .report import Report
 from .server import Server
 from .server_limits import ServerLimits
 from .stats import Stats
+
+if TYPE_CHECKING:
+    from .matching import Match
+    from .packages import Places
+    from .pip_resolver import Pip
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,6 @@ class Serving:
         dashboard_url: The link for the owner alone.
         packages: What the owner named for the workers.
         journal: What writes the journal, if the owner wants one.
-        places: Where packages are looked for; None if browsers cannot take part.
         looked_at: The hashes of functions that a preflight has looked at.
         last_report: That of the latest map, once everything has ended.
     """
@@ -79,9 +81,9 @@ class Serving:
         self._stopped = False
         self._packages_ready = False
         self._worker: LocalWorker | None = None
-        self._pip = Pip()
+        self._pip: Pip | None = None
+        self._places: Places | None = None
         self.packages = options.packages
-        self.places = find_places(options.wheels, self._pip)
         self.looked_at: set[bytes] = set()
         self.last_report: Report | None = None
         self.journal: JournalWriter | None = None
@@ -108,6 +110,22 @@ class Serving:
     def report(self) -> Report | None:
         """Returns what became of the latest map, None before the first."""
         return self.loop.run(self._report())
+
+    @property
+    def places(self) -> Places | None:
+        """Where packages are looked for; None if browsers cannot take part."""
+        # Here: they take as long as the rest of the start, and most executions need no packages.
+        from .pip_resolver import Pip
+        from .preparation import find_places
+
+        with self._lock:
+            if self._pip is None:
+                pip = Pip()
+                self._places = find_places(self._options.wheels, pip)
+                self._pip = pip
+                if self._stopped:
+                    pip.stop()
+            return self._places
 
     def require_packages(self) -> None:
         """Waits until the wheels are there.
@@ -137,7 +155,8 @@ class Serving:
             if self._stopped:
                 return
             self._stopped = True
-        self._pip.stop()
+            if self._pip:
+                self._pip.stop()
         try:
             if self._worker:
                 self._worker.end()
@@ -152,6 +171,8 @@ class Serving:
         history = self.coordinator.history
         if history.function is None:
             return None
+        from .provenance import provenance  # here: it reads about installed packages
+
         came = provenance(history.function, history.seed, self._provision.known)
         report = history.report(came, self.coordinator.now())
         return replace(report, journal_problem=self.journal.problem if self.journal else "")
@@ -161,6 +182,19 @@ class Serving:
         self._server.replace_links(access)
         self._publish(access)
 
+    def _match(self, modules: Collection[str]) -> Sequence[Match]:
+        from .matching import match_modules  # as for `places`
+
+        assert self.places is not None
+        return match_modules(modules, self.places)
+
+    def _prepare(self, names: Sequence[str | os.PathLike[str]]) -> Environment:
+        if not names:
+            return Environment(self._options.title)
+        from .preparation import prepare  # as for `places`
+
+        return prepare(self._options.title, self.places, names)
+
     async def _stats(self) -> Stats:
         return self.coordinator.stats()
 
@@ -169,11 +203,10 @@ class Serving:
         self.coordinator = Coordinator(
             display.warn, display.show, self._options.title, self._options.limits
         )
-        places = self.places
         self._provision = Provision(
             self._options.packages,
-            None if places is None else partial(match_modules, places=places),
-            partial(prepare, self._options.title, places),
+            None if runtime() is None else self._match,
+            self._prepare,
             self.coordinator.set_environment,
         )
         owner = links.this_owner()

@@ -95,11 +95,42 @@ def imported_modules(name: str, source: str) -> set[str]:
     return {module for module in found if module.partition(".")[0] == "nitocris"}
 
 
-def test_same_sources_give_the_same_bytes() -> None:
+def test_same_sources_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Devices recognise a bundle by its hash, so it depends on nothing but the sources."""
     first = worker_bundle()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # where none is kept
     worker_bundle.cache_clear()
 
     assert worker_bundle() == first
     with zipfile.ZipFile(io.BytesIO(first)) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_the_bundle_is_made_once_for_all_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept under the hash of the sources is taken as it is."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    worker_bundle.cache_clear()
+    made = worker_bundle()
+    [kept] = tmp_path.rglob("*.zip")
+    was_kept = kept.read_bytes()
+    kept.write_bytes(b"kept")
+    worker_bundle.cache_clear()
+    taken = worker_bundle()
+    worker_bundle.cache_clear()
+
+    assert was_kept == made
+    assert taken == b"kept"
+
+
+def test_without_a_cache_the_bundle_is_made_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as on a machine whose home is read-only."""
+    first = worker_bundle()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    worker_bundle.cache_clear()
+
+    assert worker_bundle() == first

@@ -1,4 +1,4 @@
-"""Chunk sizes: from one item up, at most doubling, shrinking at once, even at the end."""
+"""Chunk sizes: from one item up, growing step by step, shrinking at once, even at the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nitocris.chunking import MAX_ITEMS, TARGET_SECONDS, Durations, Pace, next_count
+from nitocris.chunking import (
+    LENDING_SECONDS,
+    MAX_ITEMS,
+    SHORT_SECONDS,
+    TARGET_SECONDS,
+    Durations,
+    Pace,
+    next_count,
+)
 
 
 def pace(items: int, seconds: float) -> Pace:
@@ -23,9 +31,10 @@ def test_an_unknown_worker_starts_with_one_item(unknown: Pace | None) -> None:
     assert next_count(unknown, None, 1) == 1
 
 
-def test_fast_items_double_the_chunk() -> None:
-    """One lucky answer does not make a huge chunk."""
-    assert next_count(pace(8, 0.000001), None, 1) == 16
+@pytest.mark.parametrize(("seconds", "growth"), [(SHORT_SECONDS / 2, 8), (SHORT_SECONDS, 2)])
+def test_short_chunks_grow_faster(seconds: float, growth: int) -> None:
+    """Still step by step: one lucky answer does not make a huge chunk."""
+    assert next_count(pace(8, seconds), None, 1) == growth * 8
 
 
 def test_slow_items_shrink_the_chunk_at_once() -> None:
@@ -40,7 +49,35 @@ def test_a_chunk_has_at_least_one_item() -> None:
 
 def test_the_end_is_shared_evenly() -> None:
     """No chunk is larger than half an even share of what remains."""
-    assert next_count(pace(1000, 0.001), 400, 4) == 50
+    assert next_count(pace(100, 0.1), 400, 4) == 50
+
+
+def test_what_is_short_is_not_cut_up() -> None:
+    """An even share, as far as a person does not notice how long it takes."""
+    assert next_count(pace(100, SHORT_SECONDS), 400, 4) == 100
+    assert next_count(pace(100, SHORT_SECONDS * 100 / 65), 400, 4) == 65
+
+
+def test_what_costs_more_to_lend_than_to_compute_is_one_chunk() -> None:
+    """However many others would like some."""
+    assert next_count(pace(100, 100 * LENDING_SECONDS / 40), 40, 4) == 40
+
+
+def test_a_remembered_worker_starts_with_a_short_chunk() -> None:
+    """And with a part of what there is: the items may be others than those it is known for."""
+    remembered = Pace(seconds_per_item=SHORT_SECONDS / 50)
+
+    assert next_count(remembered, 1_000_000, 4) == 50
+    assert next_count(remembered, 320, 4) == 20
+    assert next_count(remembered, None, 4) == 1
+
+
+def test_what_is_remembered_gives_way_to_what_is_measured() -> None:
+    """Slower at once, as always."""
+    learnt = Pace(seconds_per_item=0.001)
+    learnt.learn(10, 10.0)
+
+    assert learnt.seconds_per_item == 1.0
 
 
 def test_chunks_stay_bounded() -> None:

@@ -8,7 +8,7 @@ from nitocris import events as ev
 from nitocris.chunking import TARGET_SECONDS
 from nitocris.errors import RemoteError
 from nitocris.lending import MAX_LEASES, PATIENCE, VERY_LATE
-from nitocris.records import MAX_WAITING, MAX_WAITING_FIXED, PREFETCH_SECONDS
+from nitocris.records import MAX_REMEMBERED, MAX_WAITING, MAX_WAITING_FIXED, PREFETCH_SECONDS
 from tests.support.scheduler_bench import Bench, squares
 
 
@@ -132,6 +132,36 @@ def test_a_chunk_that_is_too_large_for_its_next_worker_is_cut() -> None:
     assert items[1].start == items[0].stop
 
 
+def test_the_pace_of_a_function_is_remembered() -> None:
+    """The next map of it starts with what the worker is known for; one of another, with an item."""
+    bench = Bench()
+    bench.join(1)
+    bench.start(1, 1000, function="square")
+    work(bench, 0.0009, until=10)
+
+    bench.start(2, 1000, function="cube")
+    work(bench, 0.001, until=10)
+    bench.start(3, 1000, function="square")
+    work(bench, 0.0009, until=10)
+
+    first = {lend.map: lend for lend in reversed(bench.of(ev.Lend))}
+    assert {number: lend.stop - lend.skip for number, lend in first.items()} == {1: 1, 2: 1, 3: 11}
+
+
+def test_the_paces_of_a_bounded_number_of_functions_are_remembered() -> None:
+    """An execution may see any number of functions."""
+    bench = Bench()
+    bench.join(1)
+
+    for number in range(MAX_REMEMBERED + 1):
+        bench.start(number, 10, function=f"function {number}")
+        work(bench, 0.001, until=10)
+    bench.start(100, 1000, function="function 0")
+
+    assert next(demand.count for demand in bench.of(ev.Demand) if demand.map == 100) == 1
+    assert len(bench.scheduler._books.workers[1].remembered) == MAX_REMEMBERED
+
+
 def test_what_remains_is_shared_evenly() -> None:
     """No chunk is larger than half an even share, so that all end together."""
     bench = Bench()
@@ -139,8 +169,9 @@ def test_what_remains_is_shared_evenly() -> None:
         bench.join(worker, capacity=2)
     bench.start(1, 400)
     while bench.leases:
-        bench.pass_time(0.0001)
-        bench.answer(next(iter(bench.leases)))
+        lease = next(iter(bench.leases))
+        bench.pass_time(0.01 * len(bench.items(lease)))
+        bench.answer(lease)
 
     left = 400
     for demand in bench.of(ev.Demand):

@@ -59,3 +59,41 @@ def test_a_worker_never_imports_the_server() -> None:
     )
 
     assert done.stdout == "set()\n"
+
+
+LATER = (
+    "importlib.metadata",
+    "numpy",
+    "packaging",
+    "pandas",
+    "tabulate",
+    "tqdm",
+    "nitocris.check",
+    "nitocris.downloads",
+    "nitocris.installed",
+    "nitocris.local_resolver",
+    "nitocris.matching",
+    "nitocris.packages",
+    "nitocris.pip_resolver",
+    "nitocris.plan",
+    "nitocris.preparation",
+    "nitocris.provenance",
+)
+"""What only some executions need, or only the end of one."""
+
+STARTED = f"""
+import sys
+from nitocris import DistributedExecution
+
+with DistributedExecution(local_workers=1, host="127.0.0.1", progress=False):
+    print([name for name in {LATER!r} if name in sys.modules])
+"""
+
+
+def test_an_execution_starts_without_what_it_may_never_need() -> None:
+    """A script that maps once over a local worker waits for no search of packages."""
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
