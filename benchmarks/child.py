@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
 from .check import Errors, check
@@ -21,11 +21,19 @@ MOST_MAPS = 20
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A workload to map, as `workloads.make` wants it."""
+    """A workload to map.
+
+    Args:
+        workload, seed, share: As `workloads.make` wants them.
+        chunk_size: What Nitocris is told to take; None lets it choose.
+        once: Whether to map it only once, however soon that is done.
+    """
 
     workload: str
     seed: int
     share: float
+    chunk_size: int | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +46,11 @@ class Answer:
 
 def perform(system: System, task: Task) -> Answer:
     """Maps a workload, again and again if that is soon done."""
-    workload = make(task.workload, task.seed, task.share)
+    workload = replace(make(task.workload, task.seed, task.share), chunk_size=task.chunk_size)
     seconds: list[float] = []
     errors = Errors()
-    while not seconds or (sum(seconds) < LONG_ENOUGH and len(seconds) < MOST_MAPS):
+    most = 1 if task.once else MOST_MAPS
+    while not seconds or (sum(seconds) < LONG_ENOUGH and len(seconds) < most):
         began = time.perf_counter()
         found = system.map(workload)
         seconds.append(time.perf_counter() - began)

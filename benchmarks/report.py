@@ -23,7 +23,7 @@ def peers(measurements: list[Measurement]) -> str:
 def peers_table(workload: str, measurements: list[Measurement]) -> str:
     """Returns one workload's table."""
     base = summary.base_of(workload)
-    shown = {"": "ideal makespan", "map": "built-in map", "plain": "two plain processes"}[base]
+    shown = {"": "ideal makespan", "map": "built-in map", "plain": "two plain processes"}
     of_base = [each for each in measurements if each.system == base]
     rows = []
     for system in dict.fromkeys(each.system for each in measurements):
@@ -41,7 +41,10 @@ def peers_table(workload: str, measurements: list[Measurement]) -> str:
             )
         rows.append((system, text(seconds), text(relative)))
     return tabulate(
-        rows, ["system", "seconds", f"/ {shown}"], tablefmt="github", disable_numparse=True
+        rows,
+        ["system", "seconds", f"/ {shown.get(base, base)}"],
+        tablefmt="github",
+        disable_numparse=True,
     )
 
 

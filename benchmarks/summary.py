@@ -10,7 +10,7 @@ from .check import Errors
 from .results import Measurement
 from .systems import BUILT_IN, PLAIN
 
-BASES = {"W4": PLAIN, "W6": "", "W6b": ""}
+BASES = {"W4": PLAIN, "W5": "pool-spawn", "W6": "", "W6b": ""}
 """What a workload's times are divided by, if not the built-in `map`: "" is the ideal makespan."""
 
 

@@ -127,11 +127,23 @@ class Nitocris:
         self.execution.__enter__()
 
     def map(self, workload: Workload) -> list[Any]:
-        size = workload.tuned_chunk_size(self.workers) if self.fixed else None
+        size = workload.tuned_chunk_size(self.workers) if self.fixed else workload.chunk_size
         return self.execution.map(with_shared(workload), workload.items, chunk_size=size)
 
     def stop(self) -> None:
         self.execution.close()
+
+
+def peer(name: str, **options: Any) -> Callable[[], System]:
+    """Returns what makes a system of `peers`."""
+
+    def made() -> System:
+        from . import peers
+
+        system: System = getattr(peers, name)(**options)
+        return system
+
+    return made
 
 
 BUILT_IN = "map"
@@ -145,6 +157,14 @@ SYSTEMS: dict[str, tuple[str, Callable[[], System]]] = {
     "pool-fork-tuned": ("", partial(Pool, "fork", tuned=True)),
     "pool-spawn": ("", partial(Pool, "spawn", tuned=False)),
     "pool-spawn-tuned": ("", partial(Pool, "spawn", tuned=True)),
+    "joblib": ("joblib", peer("Joblib", tuned=False)),
+    "joblib-tuned": ("joblib", peer("Joblib", tuned=True)),
+    "mpire": ("mpire", peer("Mpire", sharing=False)),
+    "mpire-shared": ("mpire", peer("Mpire", sharing=True)),
+    "dask": ("distributed", peer("Dask", tuned=False)),
+    "dask-tuned": ("distributed", peer("Dask", tuned=True)),
+    "ray": ("ray", peer("RayTasks")),
+    "ray-pool": ("ray", peer("RayPool")),
     OURS: ("nitocris", partial(Nitocris, fixed=False)),
     "nitocris-fixed": ("nitocris", partial(Nitocris, fixed=True)),
 }

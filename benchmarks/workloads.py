@@ -33,7 +33,8 @@ class Workload:
         shared: What it needs besides an item.
         items: One argument each.
         expected: The right results, computed in another way; all differ.
-        ideal: Seconds that `workers` need at least, times `workers`; None where nobody knows.
+        ideal: Seconds that one worker needs at least; None where nobody knows.
+        chunk_size: What Nitocris is told to take; None lets it choose.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Workload:
     items: list[Any]
     expected: list[Any]
     ideal: float | None = None
+    chunk_size: int | None = None
 
     def tuned_chunk_size(self, workers: int) -> int:
         """Returns the items of each of a few equal chunks per worker."""
@@ -57,6 +59,7 @@ WHAT = {
     "W5": "from `import` to the result of a one-item map, cold",
     "W6": "200 items, lognormal durations, 20 s in all",
     "W6b": "the same, the longest last",
+    "waits": "100 items that wait 10 ms, instead of W4 for more workers than cores",
 }
 
 
@@ -96,6 +99,9 @@ def make(name: str, seed: int, share: float = 1.0) -> Workload:
             return Workload(name, nth_prime, (), ranks, [int(primes[rank - 1]) for rank in ranks])
         case "W5":
             return Workload(name, square, (), [seed], [seed**2])
+        case "waits":
+            seconds = [0.01 + (each + seed % 10 * 1000) * 1e-7 for each in range(some(100))]
+            return Workload(name, wait, (), seconds, seconds, ideal=sum(seconds))
         case _:
             durations = lognormal_seconds(some(200), W6_SECONDS * some(200) / 200)
             if name == "W6b":
