@@ -1,7 +1,10 @@
 """The command line of the benchmarks.
 
 python -m benchmarks run --workload W1,W2 --system nitocris,ray [--short]
-python -m benchmarks report
+python -m benchmarks paper | browsers | scale [--short]
+python -m benchmarks report     prints the tables of what was measured
+python -m benchmarks plot       draws it, and the README's chart
+python -m benchmarks all        everything, in a quarter of an hour
 """
 
 from __future__ import annotations
@@ -9,86 +12,124 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from dataclasses import replace
 
 # A product of this size gains nothing from more, and two processes would fight over the cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from . import paper, report, runner, scale, summary, systems, workloads
-from .results import RESULTS, Book, Context, read
-
-SHORT = runner.Patience(rounds=2, timeout=10.0, budget=3.0, repeats=0, share=0.1)
-
-PAPER = runner.Patience(rounds=10, timeout=60.0, repeats=1)
+from . import browsers, paper, plans, report, runner, scale, summary, systems, workloads
+from .results import RESULTS, Book, Context, Measurement, read
 
 
 def main() -> int:
     """Returns the exit status: 1 if a result was wrong."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     run = commands.add_parser("run", help="measure systems against one another")
-    run.add_argument("--workload", default="W1,W2,W3,W4", help="such as W1,W2")
+    run.add_argument("--workload", help="such as W1,W2; without it, all that `all` measures")
     run.add_argument("--system", default="*", help="names or patterns, such as nitocris,ray*")
     run.add_argument("--workers", type=int, default=2)
     run.add_argument("--rounds", type=int)
-    run.add_argument("--short", action="store_true", help="a tenth of the items, two rounds")
-    run.set_defaults(do=run_peers)
-    figures = commands.add_parser("paper", help="measure the paper's figures again")
-    figures.add_argument("--short", action="store_true", help="a tenth of the items, two rounds")
-    figures.set_defaults(do=run_paper)
-    crowd = commands.add_parser("scale", help="measure the coordinator with 10 to 5,000 clients")
-    crowd.add_argument("--short", action="store_true", help="10 and 100 clients, a tenth, once")
-    crowd.set_defaults(do=run_scale)
-    shown = commands.add_parser("report", help="print the tables of what was measured")
-    shown.set_defaults(do=print_report)
+    for name, words in {
+        "paper": "measure the paper's figures again",
+        "browsers": "measure against bare Pyodide in Chromium",
+        "scale": "measure the coordinator with 10 to 5,000 clients",
+    }.items():
+        commands.add_parser(name, help=words)
+    for command in commands.choices.values():
+        command.add_argument("--short", action="store_true", help="a tenth of it, to see it work")
+    commands.add_parser("report", help="print the tables of what was measured")
+    commands.add_parser("plot", help="draw what was measured, and the README's chart")
+    commands.add_parser("all", help="measure and draw everything")
     options = parser.parse_args()
-    return int(options.do(options))
+    match options.command:
+        case "run":
+            run_peers(options)
+        case "paper" | "browsers" | "scale":
+            run_part(options.command, options.short)
+        case "plot":
+            plot_all()
+            return 0
+        case "all":
+            run_all()
+    return print_report()
 
 
-def run_peers(options: argparse.Namespace) -> int:
-    """Measures, and prints what was found."""
-    names = options.workload.split(",")
-    for name in names:
-        if name not in workloads.WHAT:
-            sys.exit(f"there is no workload {name!r}; use one of {', '.join(workloads.WHAT)}")
+def run_peers(options: argparse.Namespace) -> None:
+    """Measures systems against one another."""
     try:
-        chosen = systems.chosen(options.system.split(","))
+        patterns = options.system.split(",")
+        chosen = systems.chosen(patterns)
+        if options.workload is None:
+            plan = plans.peers()
+        else:
+            names = workloads.known(options.workload.split(","))
+            plan = {name: runner.Entry(chosen, plans.patience(name)) for name in names}
     except ValueError as error:
         sys.exit(str(error))
-    patience = SHORT if options.short else runner.Patience()
-    if options.rounds:
-        patience = replace(patience, rounds=options.rounds)
+    for name, entry in plan.items():
+        patience = plans.SHORT if options.short else entry.patience
+        plan[name] = runner.Entry(
+            [each for each in entry.systems if each in chosen],
+            replace(patience, rounds=options.rounds or patience.rounds),
+        )
     with Book(RESULTS / "peers.csv", Context.here()) as book:
-        runner.run(names, chosen, options.workers, patience, book)
-    return print_report(options)
+        runner.run(plan, options.workers, book)
 
 
-def run_paper(options: argparse.Namespace) -> int:
-    """Measures the paper's figures again."""
-    patience = SHORT if options.short else PAPER
-    with Book(RESULTS / "paper.csv", Context.here()) as book:
-        paper.run(patience, book)
-    return print_report(options)
+def run_part(part: str, short: bool) -> None:
+    """Measures one of the other parts."""
+    with Book(RESULTS / f"{part}.csv", Context.here()) as book:
+        match part:
+            case "paper":
+                paper.run(plans.SHORT if short else plans.PAPER, book)
+            case "browsers":
+                browsers.run(plans.SHORT if short else plans.BROWSERS, book)
+            case _ if short:
+                scale.run(1, 0, scale.COUNTS[:2], scale.CHUNKS // 10, book)
+            case _:
+                scale.run(2, 0, scale.COUNTS, scale.CHUNKS, book)
 
 
-def run_scale(options: argparse.Namespace) -> int:
-    """Measures what clients cost the coordinator."""
-    with Book(RESULTS / "scale.csv", Context.here()) as book:
-        if options.short:
-            scale.run(1, 0, scale.COUNTS[:2], scale.CHUNKS // 10, book)
-        else:
-            scale.run(3, 1, scale.COUNTS, scale.CHUNKS, book)
-    return print_report(options)
+def run_all() -> None:
+    """Measures and draws everything."""
+    began = time.monotonic()
+    with Book(RESULTS / "peers.csv", Context.here()) as book:
+        runner.run(plans.peers(), 2, book)
+    print(f"peers: {time.monotonic() - began:.0f} s", flush=True)
+    for part in ("paper", "browsers", "scale"):
+        run_part(part, short=False)
+        print(f"{part}: until {time.monotonic() - began:.0f} s", flush=True)
+    plot_all()
 
 
-def print_report(_: argparse.Namespace) -> int:
+def plot_all() -> None:
+    """Draws what was measured."""
+    from . import plot
+
+    measurements, contexts = measured()
+    for file in plot.everything(measurements, contexts):
+        print(file)
+
+
+def print_report() -> int:
     """Prints the tables."""
-    measurements, context = read(sorted(RESULTS.glob("*.csv")))
-    if context is None:
-        sys.exit("there is nothing to report: measure first, with `python -m benchmarks run`")
-    print(f"\n{report.heading(context)}\n\n{report.peers(measurements)}\n")
-    print(report.error_rate(measurements))
+    measurements, contexts = measured()
+    print(f"\n{report.everything(measurements, contexts)}")
     return 1 if summary.errors(measurements).count else 0
+
+
+def measured() -> tuple[list[Measurement], dict[str, Context]]:
+    """Returns what the last runs of all parts have measured."""
+    measurements, contexts = read(sorted(RESULTS.glob("*.csv")))
+    if not measurements:
+        sys.exit("there is nothing to report: measure first, with `python -m benchmarks run`")
+    return measurements, contexts
 
 
 if __name__ == "__main__":

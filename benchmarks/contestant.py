@@ -53,7 +53,7 @@ class Child:
         timeout: Seconds to wait for an answer.
     """
 
-    def __init__(self, name: str, workers: int, timeout: float) -> None:
+    def __init__(self, name: str, workers: int, timeout: float = 60.0) -> None:
         self.name = name
         self.workers = workers
         self.timeout = timeout

@@ -141,16 +141,16 @@ class Book:
         self._file.flush()
 
 
-def read(files: Iterable[Path]) -> tuple[list[Measurement], Context | None]:
-    """Returns what these files hold, and the context of the last; None if they hold nothing."""
+def read(files: Iterable[Path]) -> tuple[list[Measurement], dict[str, Context]]:
+    """Returns what these files hold, and the context of each part."""
     measurements: list[Measurement] = []
-    context = None
+    contexts: dict[str, Context] = {}
     for file in files:
         with file.open(newline="") as lines:
             for line in csv.DictReader(lines):
                 measurements.append(_from_text(Measurement, line))
-                context = _from_text(Context, line)
-    return measurements, context
+                contexts[measurements[-1].part] = _from_text(Context, line)
+    return measurements, contexts
 
 
 def _from_text(kind: type[Any], line: dict[str, str]) -> Any:

@@ -46,6 +46,14 @@ class Patience:
     share: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The systems that a workload is measured with, and how."""
+
+    systems: list[str]
+    patience: Patience
+
+
 def undisturbed(measure: Callable[[], list[Measurement]], repeats: int) -> list[Measurement]:
     """Takes measurements, again as long as others disturb them, at most `repeats` times more.
 
@@ -61,30 +69,38 @@ def undisturbed(measure: Callable[[], list[Measurement]], repeats: int) -> list[
     return taken
 
 
-def run(
-    workloads: list[str], systems: list[str], workers: int, patience: Patience, book: Book
-) -> None:
-    """Measures every system with every workload; what comes of it is in the book."""
+def run(plan: Mapping[str, Entry], workers: int, book: Book) -> None:
+    """Measures workloads, each with its systems; what comes of it is in the book."""
     children: dict[str, Child] = {}
+    missing: set[str] = set()
     try:
-        for name in systems:
-            try:
-                version_of(name)
-            except PackageNotFoundError as error:
-                report_problem(book, "", name, f"{error.name} is not installed")
-            else:
-                children[name] = Child(name, workers, patience.timeout)
-        for workload in workloads:
-            if workload == COLD:
-                cold = {
-                    name: ColdStart(name, patience.timeout) for name in children if name in BODIES
-                }
-                run_workload(workload, cold, patience, book)
-            else:
-                run_workload(workload, children, patience, book)
+        for workload, entry in plan.items():
+            contestants: dict[str, Contestant] = {}
+            for name in entry.systems:
+                if not (name in missing or installed(name, book)):
+                    missing.add(name)
+                if name in missing:
+                    continue
+                if workload != COLD:
+                    child = children.setdefault(name, Child(name, workers))
+                    child.timeout = entry.patience.timeout
+                    contestants[name] = child
+                elif name in BODIES:
+                    contestants[name] = ColdStart(name, entry.patience.timeout)
+            run_workload(workload, contestants, entry.patience, book)
     finally:
         for child in children.values():
             child.stop()
+
+
+def installed(name: str, book: Book) -> bool:
+    """Whether a system is here; otherwise that is noted."""
+    try:
+        version_of(name)
+    except PackageNotFoundError as error:
+        report_problem(book, "", name, f"{error.name} is not installed")
+        return False
+    return True
 
 
 def run_workload(

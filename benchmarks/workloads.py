@@ -74,8 +74,7 @@ def make(name: str, seed: int, share: float = 1.0) -> Workload:
     Raises:
         ValueError: There is no such workload.
     """
-    if name not in WHAT:
-        raise ValueError(f"there is no workload {name!r}; use one of {', '.join(WHAT)}")
+    known([name])
     random = np.random.default_rng(seed)
 
     def some(count: int) -> int:
@@ -107,6 +106,18 @@ def make(name: str, seed: int, share: float = 1.0) -> Workload:
             if name == "W6b":
                 durations.sort()
             return Workload(name, busy, (), durations, durations, ideal=sum(durations))
+
+
+def known(names: list[str]) -> list[str]:
+    """Returns these names.
+
+    Raises:
+        ValueError: One of them is no workload's.
+    """
+    for name in names:
+        if name not in WHAT:
+            raise ValueError(f"there is no workload {name!r}; use one of {', '.join(WHAT)}")
+    return names
 
 
 def square(number: int) -> int:
