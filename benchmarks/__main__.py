@@ -14,11 +14,12 @@ import os
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 # A product of this size gains nothing from more, and two processes would fight over the cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from . import browsers, paper, plans, report, runner, scale, summary, systems, workloads
+from . import paper, plans, report, runner, summary, systems, workloads
 from .results import RESULTS, Book, Context, Measurement, read
 
 
@@ -28,6 +29,9 @@ def main() -> int:
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="FOLDER", help="for the CSV files"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     run = commands.add_parser("run", help="measure systems against one another")
@@ -51,13 +55,13 @@ def main() -> int:
         case "run":
             run_peers(options)
         case "paper" | "browsers" | "scale":
-            run_part(options.command, options.short)
+            run_part(options.command, options.results, options.short)
         case "plot":
-            plot_all()
+            plot_all(options.results)
             return 0
         case "all":
-            run_all()
-    return print_report()
+            run_all(options.results)
+    return print_report(options.results)
 
 
 def run_peers(options: argparse.Namespace) -> None:
@@ -78,13 +82,16 @@ def run_peers(options: argparse.Namespace) -> None:
             [each for each in entry.systems if each in chosen],
             replace(patience, rounds=options.rounds or patience.rounds),
         )
-    with Book(RESULTS / "peers.csv", Context.here()) as book:
+    with Book(options.results / "peers.csv", Context.here()) as book:
         runner.run(plan, options.workers, book)
 
 
-def run_part(part: str, short: bool) -> None:
+def run_part(part: str, results: Path, short: bool) -> None:
     """Measures one of the other parts."""
-    with Book(RESULTS / f"{part}.csv", Context.here()) as book:
+    # Only these need a browser and the server.
+    from . import browsers, scale
+
+    with Book(results / f"{part}.csv", Context.here()) as book:
         match part:
             case "paper":
                 paper.run(plans.SHORT if short else plans.PAPER, book)
@@ -96,37 +103,37 @@ def run_part(part: str, short: bool) -> None:
                 scale.run(2, 0, scale.COUNTS, scale.CHUNKS, book)
 
 
-def run_all() -> None:
+def run_all(results: Path) -> None:
     """Measures and draws everything."""
     began = time.monotonic()
-    with Book(RESULTS / "peers.csv", Context.here()) as book:
+    with Book(results / "peers.csv", Context.here()) as book:
         runner.run(plans.peers(), 2, book)
     print(f"peers: {time.monotonic() - began:.0f} s", flush=True)
     for part in ("paper", "browsers", "scale"):
-        run_part(part, short=False)
+        run_part(part, results, short=False)
         print(f"{part}: until {time.monotonic() - began:.0f} s", flush=True)
-    plot_all()
+    plot_all(results)
 
 
-def plot_all() -> None:
+def plot_all(results: Path) -> None:
     """Draws what was measured."""
     from . import plot
 
-    measurements, contexts = measured()
-    for file in plot.everything(measurements, contexts):
+    measurements, contexts = measured(results)
+    for file in plot.everything(measurements, contexts, results):
         print(file)
 
 
-def print_report() -> int:
+def print_report(results: Path) -> int:
     """Prints the tables."""
-    measurements, contexts = measured()
+    measurements, contexts = measured(results)
     print(f"\n{report.everything(measurements, contexts)}")
     return 1 if summary.errors(measurements).count else 0
 
 
-def measured() -> tuple[list[Measurement], dict[str, Context]]:
+def measured(results: Path) -> tuple[list[Measurement], dict[str, Context]]:
     """Returns what the last runs of all parts have measured."""
-    measurements, contexts = read(sorted(RESULTS.glob("*.csv")))
+    measurements, contexts = read(sorted(results.glob("*.csv")))
     if not measurements:
         sys.exit("there is nothing to report: measure first, with `python -m benchmarks run`")
     return measurements, contexts

@@ -24,7 +24,6 @@ from .systems import BUILT_IN, OURS
 CLIENTS = (1, 2, 5, 10, 15)
 CHUNK_SIZES = (1, 5, 10, 50, None)
 IO_HEAVY, CPU_HEAVY, WAITING = "W2", "W4", "waits"
-MOST_COMPUTING = 2
 
 PAPERS_SECONDS: dict[tuple[str, int], float] = {
     (IO_HEAVY, 0): 0.04,
@@ -59,8 +58,8 @@ class Series:
 
 SERIES = (
     Series(IO_HEAVY, CLIENTS, 1.0),
-    Series(CPU_HEAVY, (1, 2), 0.5),
-    Series(WAITING, CLIENTS, 1.0),
+    Series(CPU_HEAVY, (1, 2), 0.25),
+    Series(WAITING, CLIENTS, 0.5),
 )
 
 

@@ -5,26 +5,26 @@ from __future__ import annotations
 from .runner import Entry, Patience
 from .systems import chosen
 
-WHOLE = Patience(rounds=5, timeout=20.0, budget=8.0, repeats=1)
+WHOLE = Patience(rounds=5, timeout=20.0, budget=5.0, repeats=1)
 FEW = Patience(rounds=3, timeout=30.0, budget=20.0, repeats=1)
-"""For what takes many seconds."""
+"""For what takes seconds."""
 SHORT = Patience(rounds=2, timeout=10.0, budget=3.0, repeats=0, share=0.1)
 PAPER = Patience(rounds=10, timeout=60.0, repeats=0)
-BROWSERS = Patience(rounds=4, repeats=1)
+BROWSERS = Patience(rounds=3, repeats=1)
 
 SYSTEMS = {
-    "W1": "*",
-    "W2": "map,pool-fork*,joblib*,mpire*,dask*,ray*,nitocris*",
-    "W2b": "map,pool-fork-tuned,joblib,mpire*,ray-pool,nitocris*",
-    "W3": "map,pool-fork*,joblib*,mpire,dask-tuned,ray*,nitocris*",
+    "W1": "map,pool*,joblib*,mpire,dask-tuned,ray*,nitocris*",
+    "W2": "map,pool-fork-tuned,joblib*,mpire*,dask*,ray*,nitocris*",
+    "W2b": "map,pool-fork-tuned,joblib,mpire-shared,ray-pool,nitocris",
+    "W3": "map,pool-fork*,joblib,mpire,dask-tuned,ray*,nitocris*",
     "W4": "map,plain,pool-fork*,joblib,mpire,dask,ray*,nitocris*",
     "W5": "map,pool-fork,pool-spawn,joblib,mpire,dask,ray*,nitocris",
-    "W6": "pool-fork,joblib,mpire,ray-pool,nitocris",
-    "W6b": "pool-fork*,mpire,nitocris",
+    "W6": "joblib,mpire,nitocris",
+    "W6b": "pool-fork,mpire,nitocris",
 }
 """By workload, names or patterns; left out are those that would take minutes or say nothing."""
 
-PATIENCE = {"W2b": FEW, "W5": FEW, "W6": FEW, "W6b": FEW}
+PATIENCE = {"W2b": FEW, "W3": FEW, "W4": FEW, "W5": FEW, "W6": FEW, "W6b": FEW}
 
 
 def patience(workload: str) -> Patience:

@@ -42,20 +42,22 @@ README_WAYS = {
 README_WORKERS = 2
 
 
-def everything(measurements: list[Measurement], contexts: dict[str, Context]) -> Iterator[Path]:
-    """Draws all that was measured, and yields the files."""
+def everything(
+    measurements: list[Measurement], contexts: dict[str, Context], results: Path = RESULTS
+) -> Iterator[Path]:
+    """Draws all that was measured into a folder, the README's chart besides; yields the files."""
     by_part = {part: [each for each in measurements if each.part == part] for part in contexts}
     if peers := by_part.get("peers"):
-        yield from save(draw_peers(peers), "peers")
+        yield from save(draw_peers(peers), results / "peers")
     if paper := by_part.get("paper"):
-        yield from save(draw_by_clients(paper, IO_HEAVY, IO_HEAVY), "paper-io-clients")
-        yield from save(draw_by_chunks(paper, IO_HEAVY), "paper-io-chunks")
-        yield from save(draw_by_clients(paper, CPU_HEAVY, WAITING), "paper-cpu-clients")
-        yield from save(draw_by_chunks(paper, WAITING), "paper-cpu-chunks")
+        yield from save(draw_by_clients(paper, IO_HEAVY, IO_HEAVY), results / "paper-io-clients")
+        yield from save(draw_by_chunks(paper, IO_HEAVY), results / "paper-io-chunks")
+        yield from save(draw_by_clients(paper, CPU_HEAVY, WAITING), results / "paper-cpu-clients")
+        yield from save(draw_by_chunks(paper, WAITING), results / "paper-cpu-chunks")
     if browsers := by_part.get("browsers"):
-        yield from save(draw_browsers(browsers), "browsers")
+        yield from save(draw_browsers(browsers), results / "browsers")
     if scale := by_part.get("scale"):
-        yield from save(draw_scale(scale), "scale")
+        yield from save(draw_scale(scale), results / "scale")
     if peers and browsers:
         figure = draw_readme_chart(measurements, contexts["peers"])
         figure.savefig(CHART, metadata={"Date": None})
@@ -63,12 +65,12 @@ def everything(measurements: list[Measurement], contexts: dict[str, Context]) ->
         yield CHART
 
 
-def save(figure: Any, name: str) -> Iterator[Path]:
+def save(figure: Any, file: Path) -> Iterator[Path]:
     """Writes a figure twice."""
     for ending, metadata in (("png", {}), ("svg", {"Date": None})):
-        file = RESULTS / f"{name}.{ending}"
-        figure.savefig(file, dpi=120, metadata=metadata)
-        yield file
+        written = file.with_suffix(f".{ending}")
+        figure.savefig(written, dpi=120, metadata=metadata)
+        yield written
     plt.close(figure)
 
 

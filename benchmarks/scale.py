@@ -31,7 +31,7 @@ from .results import Book, Measurement
 from .runner import undisturbed
 
 COUNTS = (10, 100, 1_000, 5_000)
-CHUNKS = 20_000
+CHUNKS = 10_000
 IDLE_SECONDS = 1.0
 TIMEOUT = 120.0
 ROOM = 1_000
