@@ -38,7 +38,6 @@ def main() -> int:
     run.add_argument("--workload", help="such as W1,W2; without it, all that `all` measures")
     run.add_argument("--system", default="*", help="names or patterns, such as nitocris,ray*")
     run.add_argument("--workers", type=int, default=2)
-    run.add_argument("--rounds", type=int)
     for name, words in {
         "paper": "measure the paper's figures again",
         "browsers": "measure against bare Pyodide in Chromium",
@@ -46,6 +45,7 @@ def main() -> int:
     }.items():
         commands.add_parser(name, help=words)
     for command in commands.choices.values():
+        command.add_argument("--rounds", type=int, help="as many, instead of what `all` takes")
         command.add_argument("--short", action="store_true", help="a tenth of it, to see it work")
     commands.add_parser("report", help="print the tables of what was measured")
     commands.add_parser("plot", help="draw what was measured, and the README's chart")
@@ -55,7 +55,7 @@ def main() -> int:
         case "run":
             run_peers(options)
         case "paper" | "browsers" | "scale":
-            run_part(options.command, options.results, options.short)
+            run_part(options.command, options.results, options.rounds, options.short)
         case "plot":
             plot_all(options.results)
             return 0
@@ -80,13 +80,18 @@ def run_peers(options: argparse.Namespace) -> None:
         patience = plans.SHORT if options.short else entry.patience
         plan[name] = runner.Entry(
             [each for each in entry.systems if each in chosen],
-            replace(patience, rounds=options.rounds or patience.rounds),
+            with_rounds(patience, options.rounds),
         )
     with Book(options.results / "peers.csv", Context.here()) as book:
         runner.run(plan, options.workers, book)
 
 
-def run_part(part: str, results: Path, short: bool) -> None:
+def with_rounds(patience: runner.Patience, rounds: int | None) -> runner.Patience:
+    """Returns it with as many rounds as somebody wants."""
+    return replace(patience, rounds=rounds or patience.rounds)
+
+
+def run_part(part: str, results: Path, rounds: int | None = None, short: bool = False) -> None:
     """Measures one of the other parts."""
     # Only these need a browser and the server.
     from . import browsers, scale
@@ -94,13 +99,13 @@ def run_part(part: str, results: Path, short: bool) -> None:
     with Book(results / f"{part}.csv", Context.here()) as book:
         match part:
             case "paper":
-                paper.run(plans.SHORT if short else plans.PAPER, book)
+                paper.run(with_rounds(plans.SHORT if short else plans.PAPER, rounds), book)
             case "browsers":
-                browsers.run(plans.SHORT if short else plans.BROWSERS, book)
+                browsers.run(with_rounds(plans.SHORT if short else plans.BROWSERS, rounds), book)
             case _ if short:
-                scale.run(1, 0, scale.COUNTS[:2], scale.CHUNKS // 10, book)
+                scale.run(rounds or 1, 0, scale.COUNTS[:2], scale.CHUNKS // 10, book)
             case _:
-                scale.run(2, 0, scale.COUNTS, scale.CHUNKS, book)
+                scale.run(rounds or 2, 0, scale.COUNTS, scale.CHUNKS, book)
 
 
 def run_all(results: Path) -> None:
@@ -110,7 +115,7 @@ def run_all(results: Path) -> None:
         runner.run(plans.peers(), 2, book)
     print(f"peers: {time.monotonic() - began:.0f} s", flush=True)
     for part in ("paper", "browsers", "scale"):
-        run_part(part, results, short=False)
+        run_part(part, results)
         print(f"{part}: until {time.monotonic() - began:.0f} s", flush=True)
     plot_all(results)
 

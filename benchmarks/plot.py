@@ -119,7 +119,7 @@ def draw_by_clients(measurements: list[Measurement], computing: str, waiting: st
     axis.set_ylabel("wall time / built-in map")
     title = f"{computing}: {WHAT[computing]}"
     if computing != waiting:
-        title += "\nlines: items that wait 10 ms instead of computing; crosses: the true workload"
+        title += "\nlines: items that wait 20 ms instead of computing; crosses: the true workload"
     axis.set_title(title, fontsize=9, loc="left")
     axis.legend(fontsize=8)
     return figure
