@@ -24,7 +24,7 @@ import psutil
 from nitocris import DistributedExecution, ServerLimits
 
 from .check import Errors
-from .contestant import Failure
+from .contestant import STOP_SECONDS, Failure
 from .crowd import Pipe, crowd, raise_open_files
 from .load import Watch
 from .results import Book, Measurement
@@ -194,8 +194,10 @@ def process(target: Callable[..., None], *arguments: object) -> Iterator[Pipe]:
     child = context.Process(target=target, args=(theirs, *arguments), daemon=True)
     child.start()
     theirs.close()
-    with closing(ours):
-        yield ours
-    child.join(10)
-    child.kill()
-    child.join()
+    try:
+        with closing(ours):
+            yield ours
+    finally:
+        child.join(STOP_SECONDS)
+        child.kill()
+        child.join()

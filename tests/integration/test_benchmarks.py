@@ -20,7 +20,17 @@ ROOT = Path(__file__).parents[2]
 def test_systems_run_against_one_another(tmp_path: Path) -> None:
     """What the command line measures is in the file, right, and in the table that it prints."""
     systems = ["map", "pool-fork-tuned", "nitocris"]
-    command = [sys.executable, "-m", "benchmarks", "--results", str(tmp_path), "run", "--short"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "--results",
+        str(tmp_path),
+        "run",
+        "--short",
+        "--rounds",
+        "1",
+    ]
 
     run = subprocess.run(
         [*command, "--workload", "W1", "--system", ",".join(systems)],
@@ -31,7 +41,7 @@ def test_systems_run_against_one_another(tmp_path: Path) -> None:
 
     assert run.returncode == 0, run.stderr
     measurements, _ = read([tmp_path / "peers.csv"])
-    assert [each.system for each in measurements] == 2 * systems
+    assert [each.system for each in measurements] == systems
     assert all(each.value > 0 and not each.problem for each in measurements)
     assert all(f"| {system} " in run.stdout for system in systems)
     assert "error rate 0: 0 wrong, 0 lost, 0 doubled" in run.stdout
