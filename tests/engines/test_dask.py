@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dask
 import pytest
@@ -20,7 +17,15 @@ from dask.distributed import Client, LocalCluster
 from nitocris import ConfigurationError
 from nitocris.engines.dask import join
 from nitocris.engines.machine import Link
-from tests.support.engines import Execution, eventually, native_workers, nobody_is_left, slowly
+from tests.support.engines import (
+    Execution,
+    eventually,
+    long_map,
+    native_workers,
+    nobody_is_left,
+    parents,
+    slowly,
+)
 from tests.support.volunteer import volunteers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own
@@ -41,20 +46,6 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
         yield client
 
 
-@contextlib.contextmanager
-def in_background(d: Any, items: int) -> Iterator[list[Any]]:
-    """Maps slowly in another thread; the results are there when the block is left."""
-    results: list[Any] = []
-    mapping = threading.Thread(
-        target=lambda: results.extend(d.map(slowly, range(items), chunk_size=1))
-    )
-    mapping.start()
-    try:
-        yield results
-    finally:
-        mapping.join()
-
-
 def test_devices_of_others_take_part_in_the_same_map(client: Client) -> None:
     with nobody_is_left(), Execution() as d, join(d, client), volunteers(d.url, "honest"):
         d.wait_for_workers(3, timeout=30)
@@ -69,23 +60,19 @@ def test_a_killed_worker_costs_nothing_and_its_successor_joins(client: Client) -
         d.wait_for_workers(2, timeout=30)
         before = {each.pid for each in native_workers()}
         victim = next(iter(client.run(os.getpid).values()))
-        with in_background(d, 200) as results:
+        with long_map(d) as results:
+            assert eventually(lambda: len(parents(results)) == 2)
             os.kill(victim, signal.SIGKILL)
             assert eventually(lambda: len({e.pid for e in native_workers()} - before) == 1)
-            d.wait_for_workers(2, timeout=30)
-
-        assert [item for item, _ in results] == list(range(200))
+            assert eventually(lambda: len(parents(results)) == 3)
 
 
 def test_a_cluster_that_grows_in_the_middle(cluster: LocalCluster, client: Client) -> None:
     with nobody_is_left(), Execution() as d, join(d, client):
         d.wait_for_workers(2, timeout=30)
-        with in_background(d, 200) as results:
+        with long_map(d) as results:
             cluster.scale(3)
-            d.wait_for_workers(3, timeout=30)
-
-        assert [item for item, _ in results] == list(range(200))
-        assert len({parent for _, parent in results}) == 3
+            assert eventually(lambda: len(parents(results)) == 3)
 
 
 def test_closing_the_handle_keeps_the_execution(client: Client) -> None:
@@ -150,15 +137,14 @@ def test_a_scheduler_that_starts_again(commands: Commands) -> None:
     workers = [commands.worker() for _ in range(2)]
     with nobody_is_left(), Client(commands.address) as client, Execution() as d, join(d, client):
         d.wait_for_workers(2, timeout=30)
-        with in_background(d, 200) as results:
+        with long_map(d) as results:
+            assert eventually(lambda: len(parents(results)) == 2)
             scheduler.kill()
             for each in workers:
                 each.wait(30)
             commands.scheduler()
             commands.worker()
-            d.wait_for_workers(1, timeout=30)
-
-        assert [item for item, _ in results] == list(range(200))
+            assert eventually(lambda: len(parents(results)) == 3)
 
 
 def test_a_cluster_that_does_not_reach_the_owner(
@@ -171,7 +157,9 @@ def test_a_cluster_that_does_not_reach_the_owner(
         monkeypatch.setattr(
             type(serving), "engines_link", property(lambda _: (link.url, link.fingerprint))
         )
-        with pytest.raises(ConfigurationError, match=r"tried http://127\.0\.0\.1:9 .*host='127") as e:
+        with pytest.raises(
+            ConfigurationError, match=r"tried http://127\.0\.0\.1:9 .*host='127"
+        ) as e:
             join(d, client)
 
         assert "xxx" not in str(e.value)
@@ -180,4 +168,4 @@ def test_a_cluster_that_does_not_reach_the_owner(
 
 def test_what_is_no_client() -> None:
     with Execution() as d, pytest.raises(ConfigurationError, match="client must be"):
-        join(d, "tcp://127.0.0.1:8786")
+        join(d, "tcp://127.0.0.1:8786")  # type: ignore[arg-type]

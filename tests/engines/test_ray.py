@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 import psutil
 import pytest
@@ -14,7 +12,15 @@ from ray.cluster_utils import Cluster
 
 from nitocris import ConfigurationError
 from nitocris.engines.ray import join
-from tests.support.engines import Execution, eventually, native_workers, nobody_is_left, slowly
+from tests.support.engines import (
+    Execution,
+    eventually,
+    long_map,
+    native_workers,
+    nobody_is_left,
+    parents,
+    slowly,
+)
 from tests.support.volunteer import volunteers
 
 pytestmark = [
@@ -35,15 +41,6 @@ def cluster() -> Iterator[Cluster]:
     cluster.shutdown()
 
 
-def in_background(d: Any, items: int, results: list[Any]) -> threading.Thread:
-    """Maps slowly in another thread."""
-    mapping = threading.Thread(
-        target=lambda: results.extend(d.map(slowly, range(items), chunk_size=1))
-    )
-    mapping.start()
-    return mapping
-
-
 @pytest.mark.usefixtures("cluster")
 def test_a_node_computes_with_others_and_ends() -> None:
     with nobody_is_left(), Execution() as d, join(d), volunteers(d.url, "honest"):
@@ -60,29 +57,22 @@ def test_a_killed_actor_costs_nothing_and_its_successor_joins() -> None:
         d.wait_for_workers(2, timeout=60)
         [native] = native_workers()
         actor = psutil.Process(native.ppid())
-        results: list[Any] = []
-        mapping = in_background(d, 300, results)
-        actor.kill()
-        assert eventually(lambda: {e.pid for e in native_workers()} - {native.pid})
-        mapping.join()
-
-        assert [item for item, _ in results] == list(range(300))
-        assert len({parent for _, parent in results}) == 2
+        with long_map(d) as results:
+            assert eventually(lambda: parents(results) == {native.pid})
+            actor.kill()
+            assert eventually(lambda: len(parents(results)) == 2, seconds=60)
 
 
 def test_a_cluster_that_grows_and_shrinks_in_the_middle(cluster: Cluster) -> None:
     with nobody_is_left(), Execution() as d:
         join(d)
         d.wait_for_workers(2, timeout=60)
-        results: list[Any] = []
-        mapping = in_background(d, 400, results)
-        node = cluster.add_node(num_cpus=1)
-        d.wait_for_workers(3, timeout=60)
-        cluster.remove_node(node)
-        mapping.join()
-
-        assert [item for item, _ in results] == list(range(400))
-        assert len({parent for _, parent in results}) == 2
+        with long_map(d) as results:
+            node = cluster.add_node(num_cpus=1)
+            assert eventually(lambda: len(parents(results)) == 2, seconds=60)
+            cluster.remove_node(node)
+            count = len(results)
+            assert eventually(lambda: len(results) > count + 40)
 
 
 def test_no_cluster() -> None:

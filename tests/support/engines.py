@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +45,28 @@ def native_workers() -> list[psutil.Process]:
 MARK = "NITOCRIS_TEST_PROCESS"
 """In the environment of all that a test starts, so that others' processes are not taken for it."""
 os.environ[MARK] = str(os.getpid())
+
+
+@contextmanager
+def long_map(d: DistributedExecution) -> Iterator[list[tuple[int, int]]]:
+    """Maps `slowly` over 0, 1, ... until the block is left; checks that no item is missing."""
+    results: list[tuple[int, int]] = []
+    ended = threading.Event()
+    items = itertools.takewhile(lambda _: not ended.is_set(), itertools.count())
+    stream = d.imap(slowly, items, chunk_size=1, buffersize=20)
+    reading = threading.Thread(target=lambda: results.extend(stream))
+    reading.start()
+    try:
+        yield results
+    finally:
+        ended.set()
+        reading.join()
+    assert [item for item, _ in results] == list(range(len(results)))
+
+
+def parents(results: list[tuple[int, int]]) -> set[int]:
+    """Returns which native workers have computed."""
+    return {parent for _, parent in list(results)}
 
 
 @contextmanager

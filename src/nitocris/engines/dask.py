@@ -67,7 +67,7 @@ def join(d: DistributedExecution, client: Client, workers: int | None = None) ->
     return Joined(serving, joining.look, joining.leave)
 
 
-class _Plugin(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
+class _Plugin(WorkerPlugin):
     """Starts a native worker beside a Dask worker, and ends it."""
 
     def __init__(self, link: Link, workers: int | None) -> None:
