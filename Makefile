@@ -106,6 +106,7 @@ attacks: $(ENVIRONMENT)
 
 engines: ready $(BENCH_ENVIRONMENT)
 	.venv-bench/bin/python -m pytest -p no:cacheprovider tests/engines tests/integration/test_dask.py
+	.venv-bench/bin/python examples/09_dask_cluster.py
 
 soak: ready browsers
 	NITOCRIS_SOAK_ITEMS=5000000 $(BIN)/python -m pytest -q -s tests/browser/test_soak.py

@@ -171,3 +171,45 @@ class RayPool(Ray):
     def stop(self) -> None:
         self.pool.terminate()
         super().stop()
+
+
+class OnDask(Dask):
+    """Nitocris on a Dask cluster, in its own chunks."""
+
+    def start(self, workers: int) -> None:
+        from nitocris import DistributedExecution
+        from nitocris.engines.dask import join
+
+        super().start(workers)
+        self.execution = DistributedExecution(host="127.0.0.1", progress=False, check=False)
+        join(self.execution, self.client)
+        self.execution.wait_for_workers(workers)
+
+    def map(self, workload: Workload) -> list[Any]:
+        function = with_shared(workload)
+        return self.execution.map(function, workload.items, chunk_size=workload.chunk_size)
+
+    def stop(self) -> None:
+        self.execution.close()
+        super().stop()
+
+
+class OnRay(Ray):
+    """Nitocris on a Ray cluster, in its own chunks."""
+
+    def start(self, workers: int) -> None:
+        from nitocris import DistributedExecution
+        from nitocris.engines.ray import join
+
+        super().start(workers)
+        self.execution = DistributedExecution(host="127.0.0.1", progress=False, check=False)
+        join(self.execution)
+        self.execution.wait_for_workers(workers)
+
+    def map(self, workload: Workload) -> list[Any]:
+        function = with_shared(workload)
+        return self.execution.map(function, workload.items, chunk_size=workload.chunk_size)
+
+    def stop(self) -> None:
+        self.execution.close()
+        super().stop()

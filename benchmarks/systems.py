@@ -165,6 +165,8 @@ SYSTEMS: dict[str, tuple[str, Callable[[], System]]] = {
     "dask-tuned": ("distributed", peer("Dask", tuned=True)),
     "ray": ("ray", peer("RayTasks")),
     "ray-pool": ("ray", peer("RayPool")),
+    "nitocris-on-dask": ("distributed", peer("OnDask", tuned=False)),
+    "nitocris-on-ray": ("ray", peer("OnRay")),
     OURS: ("nitocris", partial(Nitocris, fixed=False)),
     "nitocris-fixed": ("nitocris", partial(Nitocris, fixed=True)),
 }

@@ -80,6 +80,13 @@ def against_best(
     workload: str, patterns: Iterable[str], measurements: Measurements
 ) -> Found | None:
     """Returns our time divided by that of the peer that comes off best beside it."""
+    return against_best_of(workload, OURS, patterns, measurements)
+
+
+def against_best_of(
+    workload: str, system: str, patterns: Iterable[str], measurements: Measurements
+) -> Found | None:
+    """Returns the time of one system divided by that of the peer that comes off best beside it."""
     peers = dict.fromkeys(
         each.system
         for each in measurements
@@ -88,7 +95,7 @@ def against_best(
     found = [
         Found(ratio.spread, peer)
         for peer in peers
-        if (ratio := against(workload, OURS, peer, measurements))
+        if (ratio := against(workload, system, peer, measurements))
     ]
     return max(found, key=lambda each: each.spread.median, default=None)
 
@@ -155,6 +162,16 @@ TARGETS = (
     Target("W5 / pool-spawn", False, 1.5, partial(against, "W5", OURS, "pool-spawn")),
     Target("W6 / the ideal makespan", False, 1.02, partial(makespan, "W6")),
     Target("W6b / the ideal makespan", False, 1.05, partial(makespan, "W6b")),
+    *(
+        Target(
+            f"{workload} on {engine} / {engine} alone",
+            False,
+            limit,
+            partial(against_best_of, workload, f"nitocris-on-{engine}", (f"{engine}*",)),
+        )
+        for workload, limit in (("W1", 1.0), ("W2", 1.0), ("W4", 1.3))
+        for engine in ("dask", "ray")
+    ),
     *(
         Target(
             f"{workload} in {workers} Web Worker{'s'[: workers - 1]}, bare Pyodide / ours",

@@ -67,7 +67,6 @@ def join(d: DistributedExecution, workers: int | None = None) -> Joined:
     return Joined(serving, joining.look, joining.leave)
 
 
-@ray.remote(max_restarts=-1)  # type: ignore[misc]  # Ray's types know no classes
 class _Actor:
     """A native worker, as long as the actor lives."""
 
@@ -96,8 +95,10 @@ class _Joining:
             del self._actors[gone]
         for node in nodes.keys() - self._actors.keys():
             count = self._workers or nodes[node]
-            actor = _Actor.options(num_cpus=count, scheduling_strategy=_on(node))
-            self._actors[node] = actor.remote(self._link, count)
+            actor = ray.remote(max_restarts=-1, num_cpus=count)(_Actor)
+            self._actors[node] = actor.options(scheduling_strategy=_on(node)).remote(
+                self._link, count
+            )
 
     def leave(self) -> None:
         """Ends all native workers and actors, and waits for that."""
