@@ -7,10 +7,12 @@
 # make chaos   60 SIGKILLs a minute among 20 native workers, for some minutes
 # make kills   200 SIGKILLs of an owner that keeps a journal
 # make attacks 200,000 fuzzed frames, lies and minutes of floods, while an honest map runs
+# make engines real clusters of Dask and Ray, killed, grown and started again
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
 # make pythons   long browser tests, and all unit tests under the other Pythons of this machine
+# make bench   the paper's figures again, the peers, browsers and 5,000 devices: docs/performance.md
 # make simulation   10,000 seeds, 100,000 workers, the tables of docs/scheduler.md and docs/trust.md
 # make format  formats all sources
 # make clean   removes what the targets above made
@@ -25,6 +27,7 @@ SHELL := bash
 BIN := .venv/bin
 # Each of these is the last file that its step writes, so an interrupted step is done again.
 ENVIRONMENT := .venv/environment
+BENCH_ENVIRONMENT := .venv-bench/environment
 MODULES := web/node_modules/.package-lock.json
 PAGE := src/nitocris/_page/index.html
 OTHER_BROWSERS := tests/browser/test_other_browsers.py
@@ -39,7 +42,7 @@ LANES = $(subst -j2,-j3,$(PARALLEL))
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: demo test check page wheel fuzz chaos kills attacks soak docs pythons screenshots simulation format clean
+.PHONY: demo test check page wheel fuzz chaos kills attacks engines soak docs pythons screenshots bench simulation format clean
 .PHONY: ready check-python check-page environment browsers test-processes test-browsers test-others
 
 demo: ready
@@ -101,6 +104,10 @@ attacks: $(ENVIRONMENT)
 	NITOCRIS_FUZZED_FRAMES=200000 NITOCRIS_ATTACK_SECONDS=40 NITOCRIS_LIE_ROUNDS=50 \
 		$(BIN)/python -m pytest -p no:cacheprovider --timeout 600 tests/attacks
 
+engines: ready $(BENCH_ENVIRONMENT)
+	.venv-bench/bin/python -m pytest -p no:cacheprovider tests/engines tests/integration/test_dask.py
+	.venv-bench/bin/python examples/09_dask_cluster.py
+
 soak: ready browsers
 	NITOCRIS_SOAK_ITEMS=5000000 $(BIN)/python -m pytest -q -s tests/browser/test_soak.py
 
@@ -114,6 +121,9 @@ pythons: ready browsers
 	$(BIN)/python -m pytest -p no:cacheprovider -m long tests/browser
 	$(BIN)/python scripts/test_other_pythons.py --whole
 
+bench: ready browsers $(BENCH_ENVIRONMENT)
+	.venv-bench/bin/python -m benchmarks all
+
 simulation: $(ENVIRONMENT)
 	NITOCRIS_WHOLE_TABLE=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/simulation
 	$(BIN)/python -m tests.simulation --seeds 10000 --efficiency --crowd --saboteurs \
@@ -125,11 +135,15 @@ format: $(ENVIRONMENT) $(MODULES)
 	cd web && npm run --silent format
 
 clean:
-	rm -rf .venv .build build dist web/node_modules src/nitocris/_page
+	rm -rf .venv .venv-bench .build build dist web/node_modules src/nitocris/_page
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(ENVIRONMENT): pyproject.toml scripts/make_venv.sh scripts/find_python.sh
 	scripts/make_venv.sh "$$(PYTHON='$(PYTHON)' scripts/find_python.sh)" .venv dev
+	@touch $@
+
+$(BENCH_ENVIRONMENT): pyproject.toml scripts/make_venv.sh scripts/find_python.sh
+	scripts/make_venv.sh "$$(PYTHON='$(PYTHON)' scripts/find_python.sh)" .venv-bench bench
 	@touch $@
 
 $(MODULES): web/package.json web/package-lock.json

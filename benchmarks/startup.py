@@ -1,7 +1,7 @@
 """Measures how soon a page computes, against bare Pyodide in the same browser.
 
-    .venv/bin/python benchmarks/startup.py            7 rounds of everything, some minutes
-    .venv/bin/python benchmarks/startup.py --short    2 rounds, to see that it works
+    .venv/bin/python -m benchmarks.startup            7 rounds of everything, some minutes
+    .venv/bin/python -m benchmarks.startup --short    2 rounds, to see that it works
 
 Bare Pyodide is a page with as many Web Workers, each of which calls `loadPyodide`, `loadPackage`
 for the same wheel, and the same function.  It gets the same files, compressed alike, from a server
@@ -17,7 +17,6 @@ changes least.
 from __future__ import annotations
 
 import argparse
-import gzip
 import logging
 import os
 import statistics
@@ -28,26 +27,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
 from playwright.sync_api import Page, Playwright, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from nitocris import DistributedExecution, WorkerLostError
+from tests.support.chromium import ARGUMENTS, find_chromium
+from tests.support.numpy_wheel import numpy_wheel
 
-from nitocris import DistributedExecution, WorkerLostError  # noqa: E402  # as in the next line
-from nitocris.environment import PAGE, python_version, runtime  # noqa: E402
-from tests.support.chromium import ARGUMENTS, find_chromium  # noqa: E402
-from tests.support.numpy_wheel import numpy_wheel  # noqa: E402  # needs the path above
+from .bare import Bare
 
 PATIENCE_SECONDS = 120
 BUSY_SECONDS = 0.5
 STAY_SECONDS = 5.0
 """A visitor stays for some seconds, after which the browser has stored what it wants to keep."""
-STANDARD_LIBRARY = "python_stdlib.zip"
 VISITS = ("first visit", "second visit")
 
 PRESS_START = """
@@ -101,81 +96,6 @@ def first_result(packages: tuple[str, ...]) -> str:
 CASES = [Case(packages, workers) for packages in ((), ("numpy",)) for workers in (1, 4)]
 
 
-class Bare:
-    """A server of a page that has nothing but Pyodide in it."""
-
-    def __init__(self) -> None:
-        described = runtime()
-        assert described is not None, "there is no Pyodide for this Python"
-        self.folder = PAGE / "runtime" / described["version"]
-        # Ours has bytecode in it.
-        published = ROOT / "web" / "node_modules" / f"pyodide-{python_version()}"
-        self.library = gzip.compress((published / STANDARD_LIBRARY).read_bytes())
-        self.wheel = numpy_wheel()
-        self.times = Times()
-        bare = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                bare.answer(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __enter__(self) -> Bare:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        """Sends a file of the release, the wheel or the page; notes a result."""
-        name = request.path.partition("?")[0].rpartition("/")[2]
-        kind = {"js": "text/javascript", "wasm": "application/wasm", "json": "application/json"}
-        headers = {"Content-Type": kind.get(name.rpartition(".")[2], "application/octet-stream")}
-        if name == "done":
-            self.times.add()
-            body = b""
-        elif name in ("", "worker.js"):
-            body = (BARE_WORKER if name else BARE_PAGE).encode()
-            headers["Content-Type"] = "text/javascript" if name else "text/html"
-        elif name.endswith(".whl"):
-            body = self.wheel.read_bytes()
-            headers["Cache-Control"] = "private, max-age=31536000, immutable"
-        elif body := self.runtime_file(name):
-            headers["Cache-Control"] = "public, max-age=31536000, immutable"
-            headers["Content-Encoding"] = "gzip"
-        else:
-            request.send_error(404)
-            return
-        request.send_response(200)
-        for key, value in headers.items():
-            request.send_header(key, value)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
-
-    def runtime_file(self, name: str) -> bytes:
-        """Returns a file of the release as it was published, gzipped; nothing if there is none."""
-        if name == STANDARD_LIBRARY:
-            return self.library
-        file = self.folder / f"{name}.gz"
-        return file.read_bytes() if file.is_file() else b""
-
-    def page(self, case: Case) -> str:
-        """Returns the address of the page that computes this case."""
-        wheel = f"/{self.wheel.name}" if case.packages else ""
-        code = quote(first_result(case.packages))
-        return f"{self.url}/?workers={case.workers}&wheel={wheel}&code={code}"
-
-
 BARE_PAGE = """<!doctype html><title>bare</title><script type="module">
 const query = new URLSearchParams(location.search);
 for (let i = 0; i < Number(query.get('workers')); i++) {
@@ -193,6 +113,15 @@ onmessage = async ({data: [wheel, code]}) => {
   postMessage(pyodide.runPython(code));
 };
 """
+
+PAGES = {"": BARE_PAGE, "worker.js": BARE_WORKER}
+
+
+def address(bare: Bare, case: Case) -> str:
+    """Returns the address of the page that computes this case."""
+    wheel = f"/{bare.wheel.name}" if case.packages else ""
+    code = quote(first_result(case.packages))
+    return f"{bare.url}/?workers={case.workers}&wheel={wheel}&code={code}"
 
 
 @contextmanager
@@ -213,8 +142,9 @@ def browser(playwright: Playwright, profile: Path, workers: int) -> Iterator[Pag
 
 def visit_bare(page: Page, bare: Bare, case: Case) -> Times:
     """Returns when the workers of the bare page gave their results."""
-    bare.times = times = Times(time.perf_counter())
-    page.goto(bare.page(case), wait_until="commit")
+    times = Times(time.perf_counter())
+    bare.done = times.add
+    page.goto(address(bare, case), wait_until="commit")
     times.wait(case.workers)
     return times
 
@@ -269,7 +199,7 @@ class Series:
 def measure(rounds: int, cases: list[Case]) -> dict[Case, Series]:
     """Visits everything, round by round."""
     found = {case: Series() for case in cases}
-    with Bare() as bare, sync_playwright() as playwright:
+    with Bare(PAGES) as bare, sync_playwright() as playwright:
         for number in range(rounds):
             for case, series in found.items():
                 print(f"round {number + 1} of {rounds}: {case}", file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
-"""`local_workers=`: a native worker on the owner's machine, as a child process.
+"""A native worker as a child process: of the owner (`local_workers=`), or on a cluster's machine.
 
-It ends when its standard input does, so also when the owner is killed.  When it dies by itself,
+It ends when its standard input does, so also when its parent is killed.  When it dies by itself,
 perhaps for lack of memory, another one is started.
 """
 
@@ -21,6 +21,10 @@ CERTIFICATE_VARIABLE = "NITOCRIS_WORKER_CERTIFICATE"
 """The SHA-256 of the only certificate that it accepts, in hexadecimal digits."""
 EXIT_DISMISSED = 3
 """Its exit code when the owner has sent it away."""
+EXIT_ALONE = 4
+"""Its exit code when there was no coordinator for as long as it may wait."""
+EXIT_REFUSED = 2
+"""Its exit code when it was not admitted, or its link is none."""
 END_SECONDS = 5.0
 """How long it may take to end by itself."""
 FIRST_WAIT = 0.5
@@ -44,7 +48,9 @@ class LocalWorker:
         processes: How many chunks it computes at once.
         tell: Called, on a thread of its own, with a sentence for the owner when it died.
         fingerprint: The SHA-256 of the owner's certificate, whose names and signer do not matter
-            on this machine.
+            then.
+        give_up: Seconds without a coordinator after which it ends; then, and when it is refused,
+            no other one is started.
     """
 
     def __init__(
@@ -53,7 +59,9 @@ class LocalWorker:
         processes: int,
         tell: Callable[[str], None],
         fingerprint: bytes | None = None,
+        give_up: float | None = None,
     ) -> None:
+        self._give_up = give_up
         self._environment = {URL_VARIABLE: url}
         if fingerprint:
             self._environment[CERTIFICATE_VARIABLE] = fingerprint.hex()
@@ -87,11 +95,24 @@ class LocalWorker:
                 raise
         self._watching.join()
 
+    @property
+    def _kind(self) -> str:
+        return "local worker" if self._give_up is None else "native worker"
+
+    def _final(self, exit_code: int) -> str:
+        """Returns why it is the last one; an empty text if it is not."""
+        if exit_code == EXIT_DISMISSED:
+            return "was sent away"
+        if self._give_up is None:
+            return ""
+        return {EXIT_ALONE: "found no coordinator", EXIT_REFUSED: "was refused"}.get(exit_code, "")
+
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  # ourselves
             [
                 *(sys.executable, "-m", "nitocris", "worker", "--with-parent"),
                 *("--processes", str(self._processes)),
+                *(() if self._give_up is None else ("--give-up", str(self._give_up))),
             ],
             stdin=subprocess.PIPE,
             env=os.environ | self._environment,
@@ -106,11 +127,11 @@ class LocalWorker:
             wait = FIRST_WAIT if time.monotonic() - began > wait else min(2 * wait, LONGEST_WAIT)
             if self._ended.is_set():
                 return
-            if exit_code == EXIT_DISMISSED:
-                self._tell("the local worker was sent away and is not started again.")
+            if reason := self._final(exit_code):
+                self._tell(f"the {self._kind} {reason} and is not started again.")
                 return
             self._tell(
-                f"the local worker ended by itself with exit code {exit_code} and is started again."
+                f"the {self._kind} ended by itself with exit code {exit_code} and is started again."
             )
             if self._ended.wait(wait):
                 return

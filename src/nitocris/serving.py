@@ -73,6 +73,7 @@ class Serving:
         journal: What writes the journal, if the owner wants one.
         looked_at: The hashes of functions that a preflight has looked at.
         last_report: That of the latest map, once everything has ended.
+        at_stop: What is to be called first when everything ends.
     """
 
     def __init__(self, options: Options) -> None:
@@ -86,6 +87,7 @@ class Serving:
         self.packages = options.packages
         self.looked_at: set[bytes] = set()
         self.last_report: Report | None = None
+        self.at_stop: list[Callable[[], None]] = []
         self.journal: JournalWriter | None = None
         if options.journal is not None:
             self.journal = JournalWriter(options.journal, options.durability, options.display.warn)
@@ -158,6 +160,8 @@ class Serving:
             if self._pip:
                 self._pip.stop()
         try:
+            for end in self.at_stop:
+                end()
             if self._worker:
                 self._worker.end()
             if self.loop.alive:
@@ -166,6 +170,22 @@ class Serving:
             self.loop.stop()
             if self.journal:
                 self.journal.close()
+
+    @property
+    def host(self) -> str:
+        """The address that the server listens on."""
+        return self._options.host
+
+    @property
+    def engines_link(self) -> tuple[str, bytes]:
+        """The worker link for machines of a cluster, and the certificate to accept, if not any.
+
+        Its token is that of local workers: it ends with this execution, and `revoke` keeps it.
+        """
+        options = self._options
+        url = f"{self.worker_url.partition('#')[0]}#{self._access.local}"
+        # Before a public address somebody else may have a certificate.
+        return url, b"" if options.public_url else options.fingerprint or b""
 
     async def _report(self) -> Report | None:
         history = self.coordinator.history

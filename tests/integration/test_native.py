@@ -723,3 +723,17 @@ def test_ctrl_c_ends_a_map_and_leaves_nothing_behind(tmp_path: Path) -> None:
         ["pgrep", "-f", "nitocris worker --with-parent"], capture_output=True, check=False
     )
     assert str(owner.pid) not in workers.stdout.decode()
+
+
+def test_a_worker_gives_up_when_nobody_is_there() -> None:
+    """Where nobody ends it, it must not wait for ever."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nitocris", "worker", "--give-up", "0.3"],
+        env=os.environ | {"NITOCRIS_WORKER_URL": "http://127.0.0.1:9/worker#" + 22 * "x"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert done.returncode == 4, done.stderr
+    assert "no coordinator at http://127.0.0.1:9 for 0.3 s" in done.stderr

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import sys
 import threading
@@ -13,8 +14,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ..errors import NitocrisError
-from ..local_worker import CERTIFICATE_VARIABLE, EXIT_DISMISSED, URL_VARIABLE
-from ..worker.native import DismissedError, NativeWorker
+from ..local_worker import (
+    CERTIFICATE_VARIABLE,
+    EXIT_ALONE,
+    EXIT_DISMISSED,
+    EXIT_REFUSED,
+    URL_VARIABLE,
+)
+from ..worker.native import AloneError, DismissedError, NativeWorker
 
 LEAST = 256 * 2**20
 """Bytes: Python with the library in it, and some room."""
@@ -41,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="what each process may have, such as 500M or 2G; an item that needs more fails",
     )
+    parser.add_argument(
+        "--give-up",
+        type=_seconds,
+        metavar="SECONDS",
+        help="end after so long without the owner (default: wait until stopped)",
+    )
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -53,14 +66,18 @@ def run(options: argparse.Namespace) -> int:
     url = options.url or os.environ.get(URL_VARIABLE)
     if not url:
         print("nitocris worker: the owner's worker link is missing", file=sys.stderr)
-        return 2
+        return EXIT_REFUSED
     try:
         fingerprint = bytes.fromhex(os.environ.get(CERTIFICATE_VARIABLE, ""))
-        work = NativeWorker(url, options.processes, fingerprint, options.max_memory).run()
+        worker = NativeWorker(
+            url, options.processes, fingerprint, options.max_memory, options.give_up
+        )
+        work = worker.run()
         asyncio.run(_until_parent_ends(work) if options.with_parent else work)
     except NitocrisError as error:
         print(f"nitocris worker: {error}", file=sys.stderr)
-        return EXIT_DISMISSED if isinstance(error, DismissedError) else 2
+        exit_codes = {DismissedError: EXIT_DISMISSED, AloneError: EXIT_ALONE}
+        return exit_codes.get(type(error), EXIT_REFUSED)
     return 0
 
 
@@ -87,6 +104,13 @@ def _memory(text: str) -> int:
             f"{text!r} is no size of at least {LEAST // 2**20}M, such as 500M or 2G"
         )
     return size
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"more than 0 seconds, not {text}")
+    return seconds
 
 
 def _processes(text: str) -> int:

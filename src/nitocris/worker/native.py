@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import platform
 import random
 import sys
@@ -17,7 +18,7 @@ import aiohttp
 
 from .. import protocol
 from ..dismissal import BY_OWNER
-from ..errors import RefusedError
+from ..errors import NitocrisError, RefusedError
 from ..links import parse_worker_url
 from .blob_cache import BlobCache
 from .session import Session
@@ -39,6 +40,10 @@ class DismissedError(RefusedError):
     """The owner has sent this worker away."""
 
 
+class AloneError(NitocrisError):
+    """There was no coordinator for as long as this worker may wait for one."""
+
+
 class NativeWorker:
     """Computes for one coordinator until it is refused or cancelled.
 
@@ -48,6 +53,7 @@ class NativeWorker:
         fingerprint: The SHA-256 of the only certificate to accept; without it, one that names the
             link's host and is signed by somebody whom this machine trusts.
         max_memory: Bytes that each process may have.
+        give_up: Seconds without a coordinator after which to end; by default never.
     """
 
     def __init__(
@@ -56,7 +62,9 @@ class NativeWorker:
         processes: int,
         fingerprint: bytes = b"",
         max_memory: int | None = None,
+        give_up: float | None = None,
     ) -> None:
+        self._give_up = math.inf if give_up is None else give_up
         self._max_memory = max_memory
         self._fingerprint = fingerprint
         self._base, self._token = parse_worker_url(url)
@@ -68,12 +76,15 @@ class NativeWorker:
         Raises:
             DismissedError: The owner has sent it away.
             RefusedError: The coordinator does not admit this worker, or has sent it away.
+            AloneError: There was none for as long as it may wait.
         """
+        time = asyncio.get_running_loop().time
         headers = {"Authorization": f"Bearer {self._token}"}
         wait = FIRST_WAIT
         accepted = aiohttp.Fingerprint(self._fingerprint) if self._fingerprint else True
         connector = aiohttp.TCPConnector(ssl=accepted)
         async with aiohttp.ClientSession(headers=headers, connector=connector) as http:
+            alone_since = time()
             while True:
                 try:
                     async with http.ws_connect(
@@ -83,11 +94,17 @@ class NativeWorker:
                     ) as socket:
                         logger.info("connected to %s", self._base)
                         wait = FIRST_WAIT
-                        await self._converse(http, socket)
+                        try:
+                            await self._converse(http, socket)
+                        finally:
+                            alone_since = time()
                     logger.info("the coordinator is gone")
                 except (aiohttp.ClientError, OSError, TimeoutError) as error:
                     logger.info("no connection to %s: %s", self._base, error)
-                await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  # only jitter
+                if (left := alone_since + self._give_up - time()) <= 0:
+                    raise AloneError(f"no coordinator at {self._base} for {self._give_up:g} s")
+                jittered = wait * random.uniform(0.5, 1)  # noqa: S311  # only jitter
+                await asyncio.sleep(min(jittered, left))
                 wait = min(2 * wait, LONGEST_WAIT)
 
     async def _converse(
