@@ -7,6 +7,7 @@
 # make chaos   60 SIGKILLs a minute among 20 native workers, for some minutes
 # make kills   200 SIGKILLs of an owner that keeps a journal
 # make attacks 200,000 fuzzed frames and minutes of floods, while an honest map runs
+# make joblib  joblib's own tests of its backends, over ours
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
@@ -39,7 +40,7 @@ LANES = $(subst -j2,-j3,$(PARALLEL))
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: demo test check page wheel fuzz chaos kills attacks soak docs pythons screenshots simulation format clean
+.PHONY: demo test check page wheel fuzz chaos kills attacks joblib soak docs pythons screenshots simulation format clean
 .PHONY: ready check-python check-page environment browsers test-processes test-browsers test-others
 
 demo: ready
@@ -100,6 +101,10 @@ kills: $(ENVIRONMENT)
 attacks: $(ENVIRONMENT)
 	NITOCRIS_FUZZED_FRAMES=200000 NITOCRIS_ATTACK_SECONDS=40 \
 		$(BIN)/python -m pytest -p no:cacheprovider --timeout 600 tests/attacks
+
+# With joblib's settings in the place of ours: its tests warn.
+joblib: $(ENVIRONMENT)
+	$(BIN)/python -m pytest -q -o addopts= -W default tests/joblib_own
 
 soak: ready browsers
 	NITOCRIS_SOAK_ITEMS=5000000 $(BIN)/python -m pytest -q -s tests/browser/test_soak.py

@@ -25,6 +25,18 @@ class Batch:
             return [self.function(*arguments, **keywords) for arguments, keywords in calls]
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A function of a pandas group, whose name pickles leave out."""
+
+    function: Callable[[Any], Any]
+
+    def __call__(self, group: Any, name: object) -> Any:
+        """Calls the function."""
+        object.__setattr__(group, "name", name)  # as pandas does: a plain one names a column
+        return self.function(group)
+
+
 def _sequential() -> AbstractContextManager[object]:
     joblib: Any = sys.modules.get("joblib")  # a worker without it needs none
     return joblib.parallel_config(backend="sequential") if joblib else nullcontext()
