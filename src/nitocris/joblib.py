@@ -20,7 +20,7 @@ import operator
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +30,7 @@ from .futures import RemoteFuture
 from .worker.calls import Batch
 
 try:
+    from joblib._parallel_backends import FallbackToBackend
     from joblib.parallel import (
         AutoBatchingMixin,
         BatchedCalls,
@@ -37,7 +38,6 @@ try:
         SequentialBackend,
         register_parallel_backend,
     )
-    from joblib._parallel_backends import FallbackToBackend
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "nitocris.joblib needs joblib 1.5 or later: pip install 'nitocris[joblib]'", name=error.name
@@ -80,7 +80,7 @@ class NitocrisBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         super().__init__(nesting_level=nesting_level, **others)
         self._execution = execution
         self._changing = threading.Lock()
-        self._pending: dict[RemoteFuture[list[Any]], Any] = {}
+        self._pending: dict[Future[list[Any]], Any] = {}
         """The `Parallel` that each future is for."""
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
@@ -146,7 +146,7 @@ class NitocrisBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         """Returns what `Parallel` inside a task uses."""
         return SequentialBackend(nesting_level=(self.nesting_level or 0) + 1), 1
 
-    def _forget(self, future: RemoteFuture[list[Any]]) -> None:
+    def _forget(self, future: Future[list[Any]]) -> None:
         with self._changing:
             self._pending.pop(future, None)
 
@@ -168,8 +168,9 @@ def as_raised(error: RemoteError) -> RemoteError:
     except TypeError:
         return error
     rebuilt.__dict__.update(vars(error))
-    BaseException.args.__set__(rebuilt, error.remote_args)
-    BaseException.__cause__.__set__(rebuilt, error.__cause__)
+    # The interpreter's own ones, whatever the class has in their place.
+    vars(BaseException)["args"].__set__(rebuilt, error.remote_args)
+    vars(BaseException)["__cause__"].__set__(rebuilt, error.__cause__)
     return rebuilt
 
 

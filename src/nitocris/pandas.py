@@ -36,7 +36,7 @@ def apply(
             the order of `groups`.
     """
     parts: list[Any] = []
-    groups.apply(parts.append)
+    groups.apply(parts.append)  # type: ignore[call-overload]  # None is a result as well
     named = Named(function)
     results = iter(execution.map(named, parts, [part.name for part in parts]))
     return groups.apply(lambda _: next(results))

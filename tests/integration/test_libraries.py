@@ -10,7 +10,6 @@ from concurrent.futures import as_completed
 from typing import Any
 
 import cloudpickle
-import dask
 import dask.array
 import dask.bag
 import emcee
@@ -18,8 +17,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from dask.base import compute
+from dask.delayed import delayed as lazy
 from joblib import Parallel, delayed
-from scipy.optimize import differential_evolution, rosen
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -153,7 +153,11 @@ def test_scikit_learn_gives_the_same_as_with_loky(d: DistributedExecution) -> No
         search = GridSearchCV(SVC(), {"C": [0.1, 1, 10], "gamma": [0.01, 0.1]}, cv=3, n_jobs=2)
         search.fit(flowers, kinds)
         scores = cross_val_score(SVC(), flowers, kinds, cv=3, n_jobs=2)
-        return [search.cv_results_["mean_test_score"], search.cv_results_["rank_test_score"], scores]
+        return [
+            search.cv_results_["mean_test_score"],
+            search.cv_results_["rank_test_score"],
+            scores,
+        ]
 
     def forest() -> np.ndarray:
         model = RandomForestClassifier(8, random_state=0, n_jobs=2).fit(flowers, kinds)
@@ -176,27 +180,17 @@ def test_scikit_learn_gives_the_same_as_with_loky(d: DistributedExecution) -> No
 
 def test_dask_takes_an_execution_as_scheduler(d: DistributedExecution) -> None:
     """Delayed calls, bags and arrays."""
-    numbers = dask.bag.from_sequence(range(20), npartitions=4)  # type: ignore[attr-defined]
+    numbers = dask.bag.from_sequence(range(20), npartitions=4)
     table = dask.array.arange(10_000, chunks=2_500)
-    total = dask.delayed(sum)([dask.delayed(square)(x) for x in range(5)])
+    total = lazy(sum)([lazy(square)(x) for x in range(5)])
 
     with dask.config.set(scheduler=d, num_workers=8):
-        found = dask.compute(total, numbers.map(square).sum(), (table**2).sum())
+        found = compute(total, numbers.map(square).sum(), (table**2).sum())
         with pytest.raises(KeyError):
-            dask.compute(dask.delayed({}.__getitem__)("missing"))
+            compute(lazy({}.__getitem__)("missing"))
 
     squares = [x * x for x in range(10_000)]
     assert found == (sum(squares[:5]), sum(squares[:20]), sum(squares))
-
-
-def test_scipy(d: DistributedExecution) -> None:
-    """Differential evolution finds what it finds alone."""
-
-    def best(**options: Any) -> np.ndarray:
-        options |= {"updating": "deferred", "rng": 1, "maxiter": 3, "popsize": 4, "polish": False}
-        return np.asarray(differential_evolution(rosen, [(0, 2)] * 2, **options).x)
-
-    assert np.array_equal(best(workers=d.map), best())
 
 
 def log_normal(x: np.ndarray) -> float:

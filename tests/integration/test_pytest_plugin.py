@@ -11,8 +11,8 @@ import pytest
 from nitocris import ConfigurationError, ItemTimeoutError, WorkerLostError
 from nitocris.testing import LocalExecution
 
-USER_TESTS = '''
-import os, socket, sys
+USER_TESTS = """
+import os, socket, sys, threading
 import pytest
 from nitocris import EncodeError, NotSendableError
 import lengths
@@ -31,18 +31,28 @@ def test_own_modules_and_codec(nitocris_execution):
     assert nitocris_execution.map(lengths.length, ["a", "bc"]) == [1, 2]
     assert sys.modules["lengths"] is lengths
     with pytest.raises(NotSendableError):
-        nitocris_execution.map(len, [sys])
+        nitocris_execution.map(len, [threading.Lock()])
     with pytest.raises(EncodeError):
         nitocris_execution.map(lambda _: Secret(), [1])
 
 def test_another_process(nitocris_execution):
     assert nitocris_execution.submit(os.getpid).result() != os.getpid()
-'''
+"""
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", *arguments],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:asyncio",
+            *arguments,
+        ],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -88,6 +98,8 @@ def test_limits_hold() -> None:
             d.map(os._exit, [3])
         assert d.map(abs, [-1]) == [1]
         assert d.stats().capacity == 2
-        for ask in (lambda: d.url, lambda: d.worker_url, lambda: d.dashboard_url, d.revoke):
+        for name in ("url", "worker_url", "dashboard_url"):
             with pytest.raises(ConfigurationError, match="no links"):
-                ask()
+                getattr(d, name)
+        with pytest.raises(ConfigurationError, match="no links"):
+            d.revoke()
