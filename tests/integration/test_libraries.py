@@ -4,7 +4,9 @@ own pool, it gives with us."""
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
 from typing import Any
@@ -56,6 +58,10 @@ def sum_of_squares(n: int) -> int:
     return int(sum(Parallel(n_jobs=2)(delayed(square)(x) for x in range(n))))
 
 
+def active_backend() -> str:
+    return type(joblib.parallel.get_active_backend()[0]).__name__
+
+
 class OddError(Exception):
     """One of the owner's own, with arguments that `__init__` does not hand on."""
 
@@ -102,6 +108,7 @@ def test_joblib_mixes_functions() -> None:
 def test_joblib_inside_of_tasks() -> None:
     """The inner one computes where it is, one task after the other."""
     assert Parallel()(delayed(sum_of_squares)(n) for n in (2, 3)) == [1, 5]
+    assert Parallel()([delayed(active_backend)()]) == ["SequentialBackend"]
 
 
 @pytest.mark.usefixtures("over_ours")
@@ -136,6 +143,16 @@ def test_joblib_needs_an_execution() -> None:
         joblib.parallel_config(backend="nitocris", execution=4)
 
 
+def test_without_joblib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install."""
+    monkeypatch.delitem(sys.modules, "nitocris.joblib")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "joblib"]:
+        monkeypatch.setitem(sys.modules, name, None)
+
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'nitocris\[joblib\]'"):
+        importlib.import_module("nitocris.joblib")
+
+
 def test_joblib_after_the_end() -> None:
     """A closed execution is named as the reason."""
     with LocalExecution() as closed:
@@ -143,6 +160,11 @@ def test_joblib_after_the_end() -> None:
 
     with joblib.parallel_config(backend="nitocris", execution=closed), pytest.raises(ClosedError):
         Parallel()(delayed(square)(x) for x in range(3))
+    with LocalExecution() as d, joblib.parallel_config(backend="nitocris", execution=d):
+        results = Parallel(return_as="generator")(delayed(time.sleep)(60) for _ in range(3))
+        d.close()
+        with pytest.raises(ClosedError, match="while joblib computed"):
+            next(results)
 
 
 def test_scikit_learn_gives_the_same_as_with_loky(d: DistributedExecution) -> None:

@@ -55,6 +55,7 @@ APPLY = (
     "test_no_blas_crash_or_freeze_with_subprocesses",
     "test_lambda_expression",
     "test_backend_batch_statistics_reset",
+    "test_thread_bomb_mitigation",
 )
 
 
