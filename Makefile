@@ -8,6 +8,7 @@
 # make kills   200 SIGKILLs of an owner that keeps a journal
 # make attacks 200,000 fuzzed frames, lies and minutes of floods, while an honest map runs
 # make engines real clusters of Dask and Ray, killed, grown and started again
+# make joblib  joblib's own tests of its backends, over ours
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
 # make screenshots   the page's states, into docs/images
@@ -42,7 +43,7 @@ LANES = $(subst -j2,-j3,$(PARALLEL))
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: demo test check page wheel fuzz chaos kills attacks engines soak docs pythons screenshots bench simulation format clean
+.PHONY: demo test check page wheel fuzz chaos kills attacks engines joblib soak docs pythons screenshots bench simulation format clean
 .PHONY: ready check-python check-page environment browsers test-processes test-browsers test-others
 
 demo: ready
@@ -106,7 +107,11 @@ attacks: $(ENVIRONMENT)
 
 engines: ready $(BENCH_ENVIRONMENT)
 	.venv-bench/bin/python -m pytest -p no:cacheprovider tests/engines tests/integration/test_dask.py
-	.venv-bench/bin/python examples/09_dask_cluster.py
+	.venv-bench/bin/python examples/10_dask_cluster.py
+
+# With joblib's settings in the place of ours: its tests warn.
+joblib: $(ENVIRONMENT)
+	$(BIN)/python -m pytest -q -o addopts= -W default tests/joblib_own
 
 soak: ready browsers
 	NITOCRIS_SOAK_ITEMS=5000000 $(BIN)/python -m pytest -q -s tests/browser/test_soak.py

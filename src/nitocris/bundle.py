@@ -29,6 +29,7 @@ _WORKER_SIDE = (
     "shipment.py",
     "codec/*.py",
     "worker/__init__.py",
+    "worker/calls.py",
     "worker/core.py",
     "worker/keywords.py",
     "worker/output.py",

@@ -121,6 +121,9 @@ class DistributedExecution(Executor):
         JournalError: When the server starts: the journal is in use, or damaged.
     """
 
+    _serving: Callable[[Options], Serving] = Serving
+    """What it starts."""
+
     def __init__(
         self,
         packages: Sequence[str | os.PathLike[str]] = (),
@@ -545,7 +548,7 @@ def _serve(reference: weakref.ref[DistributedExecution]) -> Serving:
     former = takeover.former(execution)
     if former is not None and not former._lifetime.running.works():
         former.close()
-    return Serving(execution._options)
+    return execution._serving(execution._options)
 
 
 def _display(progress: bool | Callable[[Stats], object]) -> Display:

@@ -219,16 +219,8 @@ class Serving:
         return self.coordinator.stats()
 
     async def _open(self) -> links.Access:
+        self._coordinate()
         display = self._options.display
-        self.coordinator = Coordinator(
-            display.warn, display.show, self._options.title, self._options.limits
-        )
-        self._provision = Provision(
-            self._options.packages,
-            None if runtime() is None else self._match,
-            self._prepare,
-            self.coordinator.set_environment,
-        )
         owner = links.this_owner()
         remembered = links.recall(owner)
         access = remembered or links.new_access()
@@ -244,6 +236,19 @@ class Serving:
                 )
                 return await self._listen(links.new_access(), 0, None)
         return await self._listen(access, wanted, owner)
+
+    def _coordinate(self) -> None:
+        """Makes what is on the loop and needs no network."""
+        display = self._options.display
+        self.coordinator = Coordinator(
+            display.warn, display.show, self._options.title, self._options.limits
+        )
+        self._provision = Provision(
+            self._options.packages,
+            None if runtime() is None else self._match,
+            self._prepare,
+            self.coordinator.set_environment,
+        )
 
     async def _listen(self, access: links.Access, port: int, owner: str | None) -> links.Access:
         options = self._options

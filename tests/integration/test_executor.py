@@ -346,10 +346,7 @@ async def test_run_in_executor(d: DistributedExecution) -> None:
 
 def test_scipy_takes_it_for_workers(d: DistributedExecution) -> None:
     """`differential_evolution(workers=d.map)`, as with a pool's `map`."""
-    from scipy.optimize import (  # type: ignore[import-untyped]  # it has no types
-        differential_evolution,
-        rosen,
-    )
+    from scipy.optimize import differential_evolution, rosen
 
     found = differential_evolution(
         rosen, [(0, 2)] * 3, workers=d.map, updating="deferred", rng=1, maxiter=30, polish=False

@@ -17,13 +17,12 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
 from .. import protocol
 from ..errors import ProtocolError, RefusedError
-from .blob_cache import BlobCache
 from .processes import ComputeProcess
 from .signals import AGAIN_SECONDS
 
@@ -73,11 +72,28 @@ class _Place:
         self.process, self.known = self.start(), set()
 
 
+class Socket(Protocol):
+    """A way to the coordinator."""
+
+    async def send_bytes(self, data: bytes, /) -> None:
+        """Sends a frame."""
+
+
+class Blobs(Protocol):
+    """A way to a map's blobs."""
+
+    async def all(self, ids: tuple[str, ...]) -> list[bytes]:
+        """Returns these blobs."""
+
+    async def close(self) -> None:
+        """Gives up what is under way."""
+
+
 class Session:
     """Computes what the coordinator sends; lives no longer than the connection.
 
     Args:
-        socket: The connection.
+        socket: Takes frames to the coordinator.
         blobs: Where blobs come from.
         processes: How many chunks to compute at once.
         max_memory: Bytes that each process may have.
@@ -85,8 +101,8 @@ class Session:
 
     def __init__(
         self,
-        socket: aiohttp.ClientWebSocketResponse,
-        blobs: BlobCache,
+        socket: Socket,
+        blobs: Blobs,
         processes: int,
         max_memory: int | None = None,
     ) -> None:
