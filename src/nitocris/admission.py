@@ -66,8 +66,7 @@ def refusal(
         volunteers: Whether holders of the volunteers' link are admitted at all.
     """
     is_volunteer = same_token(hello.token, access.volunteer)
-    is_worker, is_local = [same_token(hello.token, each) for each in (access.worker, access.local)]
-    is_worker = is_worker or is_local
+    is_worker = same_token(hello.token, access.worker)
     if not (is_worker or (is_volunteer and volunteers)):
         return protocol.Refused("token", "This link is not valid (any more). Ask for a new one.")
     if hello.protocol != protocol.PROTOCOL_VERSION:

@@ -45,7 +45,7 @@ from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
 from .terminal import Terminal
-from .tls import fingerprint, server_context
+from .tls import server_context
 from .verify import Verify, chosen
 from .worker.shared import Shared
 
@@ -199,7 +199,6 @@ class DistributedExecution(Executor):
             limits=limits or ServerLimits(),
             proxies=Proxies(trusted_proxies),
             tls=server_context(certfile, keyfile),
-            fingerprint=fingerprint(certfile) if certfile is not None else None,
         )
         self._classes: tuple[type, ...] = ()
         self._lifetime = Lifetime(partial(_serve, weakref.ref(self)), self._display)

@@ -38,8 +38,6 @@ class Access:
     volunteer: str = field(repr=False)
     worker: str = field(repr=False)
     owner: str = field(repr=False)
-    local: str = field(repr=False, compare=False, default_factory=lambda: _new_token())
-    """Of the workers that this process starts itself; never in a link that people see."""
 
     def revoked(self) -> Access:
         """Returns it with other tokens for volunteers and workers."""
@@ -81,9 +79,7 @@ def remember(owner: str, access: Access) -> None:
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            kept = asdict(access)
-            del kept["local"]
-            json.dump(kept, file)
+            json.dump(asdict(access), file)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

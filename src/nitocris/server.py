@@ -284,7 +284,7 @@ class Server:
     def _require_token(self, request: web.Request) -> None:
         given = bearer(request)
         access = self._access
-        tokens = (access.worker, access.local, *([access.volunteer] if self._volunteers else []))
+        tokens = (access.worker, *([access.volunteer] if self._volunteers else []))
         matches = [same_token(given, token) for token in tokens]  # all of them, to take equal time
         if not any(matches):
             if given and not self._wrong_tokens.note(request.remote):

@@ -22,7 +22,7 @@ from .display import Display
 from .errors import PortInUseError
 from .job import Job
 from .journal_writer import Durability, JournalWriter
-from .local_worker import LocalWorker, local_url
+from .local_worker import LocalWorker
 from .matching import match_modules
 from .pip_resolver import Pip
 from .provenance import provenance
@@ -52,7 +52,6 @@ class Options:
     limits: ServerLimits
     proxies: Proxies
     tls: ssl.SSLContext | None
-    fingerprint: bytes | None
     journal: Path | None = None
     durability: Durability = "batched"
 
@@ -89,14 +88,7 @@ class Serving:
             self.journal = JournalWriter(options.journal, options.durability, options.display.warn)
         self.loop = LoopThread("nitocris")
         try:
-            access = self.loop.run(self._open())
-            if options.local_workers:
-                self._worker = LocalWorker(
-                    local_url(options.host, access, secure=options.tls is not None),
-                    options.local_workers,
-                    options.display.warn,
-                    options.fingerprint,
-                )
+            self.loop.run(self._open())
         except BaseException:
             self.stop()
             raise
@@ -139,8 +131,6 @@ class Serving:
             self._stopped = True
         self._pip.stop()
         try:
-            if self._worker:
-                self._worker.end()
             if self.loop.alive:
                 self.loop.run(self._close())
         finally:
@@ -164,11 +154,14 @@ class Serving:
     async def _stats(self) -> Stats:
         return self.coordinator.stats()
 
-    async def _open(self) -> links.Access:
+    async def _open(self) -> None:
         display = self._options.display
         self.coordinator = Coordinator(
             display.warn, display.show, self._options.title, self._options.limits
         )
+        if self._options.local_workers:
+            # First, for its processes take longer to start than anything here.
+            self._worker = LocalWorker(self.coordinator, self._options.local_workers, display.warn)
         places = self.places
         self._provision = Provision(
             self._options.packages,
@@ -190,9 +183,9 @@ class Serving:
                     "notebook, so this one gets another; to keep the link, close that one first."
                 )
                 return await self._listen(links.new_access(), 0, None)
-        return await self._listen(access, wanted, owner)
+        await self._listen(access, wanted, owner)
 
-    async def _listen(self, access: links.Access, port: int, owner: str | None) -> links.Access:
+    async def _listen(self, access: links.Access, port: int, owner: str | None) -> None:
         options = self._options
         server = Server(
             self.coordinator,
@@ -210,9 +203,7 @@ class Serving:
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
         self._owner = owner
-        listening = replace(access, port=port)
-        self._publish(listening)
-        return listening
+        self._publish(replace(access, port=port))
 
     def _publish(self, access: links.Access) -> None:
         self._access = access
@@ -229,5 +220,7 @@ class Serving:
     async def _close(self) -> None:
         self.coordinator.close()
         self.last_report = await self._report()
+        if self._worker:
+            await self._worker.end()
         if hasattr(self, "_server"):
             await self._server.stop()

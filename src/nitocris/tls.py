@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import ssl
-from pathlib import Path
 
 from .errors import ConfigurationError
 
@@ -38,13 +36,6 @@ def server_context(
             "signed it"
         ) from error
     return context
-
-
-def fingerprint(certfile: str | os.PathLike[str]) -> bytes:
-    """Returns the SHA-256 of the first certificate in a file."""
-    found = _CERTIFICATE.search(Path(certfile).read_text())
-    assert found is not None  # the context was made of it
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(found[0])).digest()
 
 
 def _explained(error: ssl.SSLError) -> str:

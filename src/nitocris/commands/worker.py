@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import sys
-import threading
-from collections.abc import Coroutine
-from typing import Any
 
 from ..errors import NitocrisError
-from ..local_worker import CERTIFICATE_VARIABLE, EXIT_DISMISSED, URL_VARIABLE
 from ..worker.native import DismissedError, NativeWorker
 
+URL_VARIABLE = "NITOCRIS_WORKER_URL"
+"""Another way to give the link: a command line can be read by every user of the machine."""
+EXIT_DISMISSED = 3
+"""The exit code when the owner has sent this worker away."""
 LEAST = 256 * 2**20
 """Bytes: Python with the library in it, and some room."""
 
@@ -41,42 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="what each process may have, such as 500M or 2G; an item that needs more fails",
     )
-    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Computes until refused or interrupted; returns the exit code."""
-    logging.basicConfig(
-        format="nitocris worker: %(message)s",
-        level=logging.WARNING if options.with_parent else logging.INFO,
-    )
+    logging.basicConfig(format="nitocris worker: %(message)s", level=logging.INFO)
     url = options.url or os.environ.get(URL_VARIABLE)
     if not url:
         print("nitocris worker: the owner's worker link is missing", file=sys.stderr)
         return 2
     try:
-        fingerprint = bytes.fromhex(os.environ.get(CERTIFICATE_VARIABLE, ""))
-        work = NativeWorker(url, options.processes, fingerprint, options.max_memory).run()
-        asyncio.run(_until_parent_ends(work) if options.with_parent else work)
+        asyncio.run(NativeWorker(url, options.processes, options.max_memory).run())
     except NitocrisError as error:
         print(f"nitocris worker: {error}", file=sys.stderr)
         return EXIT_DISMISSED if isinstance(error, DismissedError) else 2
     return 0
-
-
-async def _until_parent_ends(work: Coroutine[Any, Any, None]) -> None:
-    """Works until standard input ends, as it does when the parent closes it or dies."""
-    working = asyncio.create_task(work)
-    loop = asyncio.get_running_loop()
-
-    def watch() -> None:
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
-        loop.call_soon_threadsafe(working.cancel)
-
-    threading.Thread(target=watch, daemon=True).start()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
 
 
 def _memory(text: str) -> int:

@@ -45,8 +45,6 @@ class NativeWorker:
     Args:
         url: The owner's worker link.
         processes: How many chunks to compute at once.
-        fingerprint: The SHA-256 of the only certificate to accept; without it, one that names the
-            link's host and is signed by somebody whom this machine trusts.
         max_memory: Bytes that each process may have.
     """
 
@@ -54,11 +52,9 @@ class NativeWorker:
         self,
         url: str,
         processes: int,
-        fingerprint: bytes = b"",
         max_memory: int | None = None,
     ) -> None:
         self._max_memory = max_memory
-        self._fingerprint = fingerprint
         self._base, self._token = parse_worker_url(url)
         self._processes = processes
 
@@ -71,9 +67,7 @@ class NativeWorker:
         """
         headers = {"Authorization": f"Bearer {self._token}"}
         wait = FIRST_WAIT
-        accepted = aiohttp.Fingerprint(self._fingerprint) if self._fingerprint else True
-        connector = aiohttp.TCPConnector(ssl=accepted)
-        async with aiohttp.ClientSession(headers=headers, connector=connector) as http:
+        async with aiohttp.ClientSession(headers=headers) as http:
             while True:
                 try:
                     async with http.ws_connect(
@@ -93,7 +87,8 @@ class NativeWorker:
     async def _converse(
         self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse
     ) -> None:
-        session = Session(socket, BlobCache(http, self._base), self._processes, self._max_memory)
+        blobs = BlobCache(http, self._base)
+        session = Session(socket.send_bytes, blobs, self._processes, self._max_memory)
         hello = protocol.Hello(
             protocol=protocol.PROTOCOL_VERSION,
             token=self._token,

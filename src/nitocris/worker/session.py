@@ -13,17 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
-
-import aiohttp
+from typing import Any, Protocol
 
 from .. import protocol
 from ..errors import ProtocolError, RefusedError
-from .blob_cache import BlobCache
 from .processes import ComputeProcess
 from .signals import AGAIN_SECONDS
 
@@ -35,12 +32,27 @@ GRACE_SECONDS = 1.0
 """How long an unwanted chunk may go on.  A new interpreter takes less, but knows nothing yet."""
 
 
+class BlobSource(Protocol):
+    """Where blobs come from."""
+
+    async def all(self, ids: tuple[str, ...]) -> Sequence[bytes]:
+        """Returns these blobs.
+
+        Raises:
+            OSError: The coordinator does not answer.
+            ProtocolError: It has no such blob, or it arrived damaged.
+        """
+
+    async def close(self) -> None:
+        """Gives up what is under way."""
+
+
 @dataclass(slots=True, eq=False)
 class _Work:
     """A frame for a process, with the blobs that its header lists."""
 
     frame: bytes
-    blobs: list[bytes]
+    blobs: Sequence[bytes]
 
 
 @dataclass(slots=True, eq=False)
@@ -77,7 +89,7 @@ class Session:
     """Computes what the coordinator sends; lives no longer than the connection.
 
     Args:
-        socket: The connection.
+        send: Sends a frame to the coordinator.
         blobs: Where blobs come from.
         processes: How many chunks to compute at once.
         max_memory: Bytes that each process may have.
@@ -85,12 +97,12 @@ class Session:
 
     def __init__(
         self,
-        socket: aiohttp.ClientWebSocketResponse,
-        blobs: BlobCache,
+        send: Callable[[bytes], Awaitable[None]],
+        blobs: BlobSource,
         processes: int,
         max_memory: int | None = None,
     ) -> None:
-        self._socket = socket
+        self._send_frame = send
         self._blobs = blobs
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(processes, "nitocris-compute")
@@ -150,7 +162,7 @@ class Session:
             # Shielded: a chunk that is cancelled must not take the map from the others.
             function = await asyncio.shield(self._maps[chunk.map])
             lease.loaded = (function, await self._fetch(frame, chunk.blobs))
-        except (aiohttp.ClientError, ProtocolError, OSError) as error:
+        except (ProtocolError, OSError) as error:
             del self._waiting[chunk.lease]
             self._send(protocol.Failed(chunk.lease, f"it could not be loaded: {error}"[:500]))
         else:
@@ -181,7 +193,10 @@ class Session:
                     place.renew()
                     await self._hand_over(place, lease, function, items)
             except (EOFError, OSError):
-                obituary = _obituary(place.process.exit_code)
+                exit_code = await self._loop.run_in_executor(
+                    self._threads, lambda: place.process.exit_code
+                )
+                obituary = _obituary(exit_code)
                 place.renew()
                 if not lease.is_unwanted:
                     self._send(protocol.Failed(number, obituary))
@@ -265,7 +280,7 @@ class Session:
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError):
             while True:
-                await self._socket.send_bytes(await self._outbox.get())
+                await self._send_frame(await self._outbox.get())
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
