@@ -52,7 +52,7 @@ class LocalWorker:
     def post(self, frame: bytes) -> None:
         """Takes what volunteers read; there are none here."""
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str) -> None:  # noqa: ARG002  # a device's signature
         """Ends it, as the coordinator wants."""
         if self._ending is not None:
             return

@@ -175,15 +175,16 @@ class Serving:
         wanted = self._options.server_port
         if wanted is None:
             try:
-                return await self._listen(access, access.port, owner)
+                await self._listen(access, access.port, owner)
             except PortInUseError:
                 # The same script already runs: this one is another execution with another link.
                 display.warn(
                     "the link of before is still in use by an execution of the same script or "
                     "notebook, so this one gets another; to keep the link, close that one first."
                 )
-                return await self._listen(links.new_access(), 0, None)
-        await self._listen(access, wanted, owner)
+                await self._listen(links.new_access(), 0, None)
+        else:
+            await self._listen(access, wanted, owner)
 
     async def _listen(self, access: links.Access, port: int, owner: str | None) -> None:
         options = self._options

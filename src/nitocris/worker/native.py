@@ -1,6 +1,6 @@
 """The native (headless) worker: one connection, several child processes, the same core.
 
-    coordinator --frames--> Session --run--> ComputeProcess (one thread each waits for it)
+    coordinator --frames--> Session --run--> ComputeProcess
 
 It runs the owner's functions with all the rights of its user, so it needs the owner's worker link.
 """

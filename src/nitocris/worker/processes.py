@@ -9,6 +9,7 @@ the owner's script again.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 
 from ..protocol import Buffer
-from .channel import Channel
+from .channel import Wire
 from .signals import Runs
 
 RUN = struct.Struct("<QI")
@@ -34,7 +35,7 @@ _MAIN = "from nitocris.worker.child import main; main()"
 class ComputeProcess:
     """One child process.
 
-    `run` may be called by one thread at a time; all else belongs to the thread that created it.
+    It belongs to the event loop on which it first runs something.
 
     Args:
         max_memory: Bytes of memory that it may have; an item that needs more fails.
@@ -45,7 +46,11 @@ class ComputeProcess:
         self._folder = tempfile.mkdtemp(prefix="nitocris-worker-")
         self._run = 0
         ours, theirs = socket.socketpair()
-        self._channel = Channel(ours)
+        self._socket = ours
+        self._wire: Wire | None = None
+        self._is_lost = False
+        self._on_result: Callable[[bytes], None] = _ignore
+        self._running: asyncio.Future[None] | None = None
         # Closed by the system when this process ends, however it does.
         ending, self._lifeline = os.pipe()
         with theirs, tempfile.TemporaryFile() as file:
@@ -65,19 +70,41 @@ class ComputeProcess:
             )
         os.close(ending)
 
-    def run(
-        self, frame: Buffer, blobs: Sequence[Buffer], on_result: Callable[[bytes], None]
+    async def run(
+        self,
+        frame: Buffer,
+        blobs: Sequence[Buffer] = (),
+        on_result: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Has the child process a frame, and hands each result frame on as it comes.
+        """Has the child process a frame, one at a time, and hands each result frame on as it comes.
 
         Raises:
             ConnectionError: The child had died before it took the frame.
-            EOFError, OSError: The child has died of it.
+            EOFError: The child has died of it.
         """
+        loop = asyncio.get_running_loop()
+        if self._wire is None:
+            _, self._wire = await loop.create_unix_connection(
+                lambda: Wire(self._receive, self._lose), sock=self._socket
+            )
+        if self._is_lost:
+            raise ConnectionError("the worker process is gone")
         self._run += 1
-        self._channel.send(RUN.pack(self._run, len(blobs)), frame, *blobs)
-        while result := self._channel.receive():
-            on_result(result)
+        self._on_result = on_result or _ignore
+        self._running = loop.create_future()
+        self._wire.send(RUN.pack(self._run, len(blobs)), frame, *blobs)
+        await self._running
+
+    def _receive(self, message: bytes) -> None:
+        if message != DONE:
+            self._on_result(message)
+        elif self._running and not self._running.done():
+            self._running.set_result(None)
+
+    def _lose(self, reason: Exception | None) -> None:
+        self._is_lost = True
+        if self._running and not self._running.done():
+            self._running.set_exception(reason or EOFError("the worker process has ended"))
 
     def interrupt(self) -> None:
         """Asks the child to end the chunk under way; does nothing where there is none.
@@ -94,6 +121,10 @@ class ComputeProcess:
         self._process.kill()
         self._process.wait()
         os.close(self._lifeline)
+        if self._wire:
+            self._wire.close()
+        else:
+            self._socket.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -108,3 +139,6 @@ class ComputeProcess:
             return self._process.wait(DEATH_SECONDS)
         except subprocess.TimeoutExpired:
             return None
+
+
+def _ignore(_: bytes) -> None: ...

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -105,7 +104,6 @@ class Session:
         self._send_frame = send
         self._blobs = blobs
         self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPoolExecutor(processes, "nitocris-compute")
         start = partial(ComputeProcess, max_memory)
         self._places = [_Place(start) for _ in range(processes)]
         self._free = deque(self._places)
@@ -131,7 +129,12 @@ class Session:
                 self._maps[message.map] = self._start(self._fetch(frame, message.blobs))
             case protocol.Chunk():
                 lease = self._waiting[message.lease] = _Lease(message)
-                lease.task = self._start(self._load(lease, frame))
+                fetching = self._maps.get(message.map)
+                if message.blobs or not fetching or not fetching.done() or fetching.exception():
+                    lease.task = self._start(self._load(lease, frame))
+                else:
+                    lease.loaded = (fetching.result(), _Work(frame, ()))
+                    self._pump()
             case protocol.Cancel():
                 self._cancel(message.lease)
             case protocol.Forget():
@@ -152,7 +155,6 @@ class Session:
         for place in self._places:
             place.process.kill()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._threads.shutdown()
 
     async def _load(self, lease: _Lease, frame: bytes) -> None:
         chunk = lease.chunk
@@ -193,10 +195,8 @@ class Session:
                     place.renew()
                     await self._hand_over(place, lease, function, items)
             except (EOFError, OSError):
-                exit_code = await self._loop.run_in_executor(
-                    self._threads, lambda: place.process.exit_code
-                )
-                obituary = _obituary(exit_code)
+                process = place.process
+                obituary = _obituary(await asyncio.to_thread(lambda: process.exit_code))
                 place.renew()
                 if not lease.is_unwanted:
                     self._send(protocol.Failed(number, obituary))
@@ -209,19 +209,11 @@ class Session:
     async def _hand_over(self, place: _Place, lease: _Lease, function: _Work, items: _Work) -> None:
         if lease.chunk.map not in place.known and not lease.is_unwanted:
             place.known.add(lease.chunk.map)  # before it is, so that a `forget` is not missed
-            await self._run(place, function)
+            await place.process.run(function.frame, function.blobs)
         if not lease.is_unwanted:
-            await self._run(place, items, lambda frame: self._forward(lease, frame))
-
-    async def _run(
-        self, place: _Place, work: _Work, forward: Callable[[bytes], None] | None = None
-    ) -> None:
-        def on_result(frame: bytes) -> None:
-            if forward:
-                self._loop.call_soon_threadsafe(forward, frame)
-
-        run = place.process.run
-        await self._loop.run_in_executor(self._threads, run, work.frame, work.blobs, on_result)
+            await place.process.run(
+                items.frame, items.blobs, lambda frame: self._forward(lease, frame)
+            )
 
     def _cancel(self, number: int) -> None:
         for place in self._places:
@@ -262,7 +254,7 @@ class Session:
             if number in place.known:  # else its process has been replaced meanwhile
                 place.known.discard(number)
                 with contextlib.suppress(EOFError, OSError):
-                    await self._run(place, _Work(frame, []))
+                    await place.process.run(frame)
 
     def _forward(self, lease: _Lease, frame: bytes) -> None:
         if not lease.is_unwanted:
