@@ -1,143 +1,99 @@
-"""A native worker as a child process: of the owner (`local_workers=`), or on a cluster's machine.
+"""`local_workers=`: a native worker inside this process, its children beside it.
 
-It ends when its standard input does, so also when its parent is killed.  When it dies by itself,
-perhaps for lack of memory, another one is started.
+    Coordinator --send--> LocalWorker: Session --run--> ComputeProcess, ...
+         ^------receive--------------------'
+
+It is a device like any other, without a socket between: what computes here needs no network.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable
+import asyncio
+import logging
+import platform
+from collections.abc import Callable, Sequence
 
-from .links import Access, base_url
+from . import protocol
+from .coordinator import Coordinator
+from .errors import ProtocolError
+from .worker.session import Session
 
-URL_VARIABLE = "NITOCRIS_WORKER_URL"
-"""How it gets its link: a command line can be read by every user of the machine."""
-CERTIFICATE_VARIABLE = "NITOCRIS_WORKER_CERTIFICATE"
-"""The SHA-256 of the only certificate that it accepts, in hexadecimal digits."""
-EXIT_DISMISSED = 3
-"""Its exit code when the owner has sent it away."""
-EXIT_ALONE = 4
-"""Its exit code when there was no coordinator for as long as it may wait."""
-EXIT_REFUSED = 2
-"""Its exit code when it was not admitted, or its link is none."""
-END_SECONDS = 5.0
-"""How long it may take to end by itself."""
-FIRST_WAIT = 0.5
-LONGEST_WAIT = 30.0
-"""Seconds before another one is started: doubled each time, until one has lived for longer."""
+logger = logging.getLogger("nitocris.local_worker")
 
-WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  # compared with, not listened on
-
-
-def local_url(host: str, access: Access, *, secure: bool = False) -> str:
-    """Returns the worker link for this machine itself, whatever address the server listens on."""
-    reachable = "127.0.0.1" if host in WILDCARDS else host
-    return f"{base_url(reachable, access.port, secure=secure)}/worker#{access.local}"
+ADDRESS = "127.0.0.1"
 
 
 class LocalWorker:
-    """A `nitocris worker` that is there until it is ended.
+    """A device on the coordinator's own loop; create it there.
 
     Args:
-        url: The owner's worker link.
+        coordinator: Whom it computes for.
         processes: How many chunks it computes at once.
-        tell: Called, on a thread of its own, with a sentence for the owner when it died.
-        fingerprint: The SHA-256 of the owner's certificate, whose names and signer do not matter
-            then.
-        give_up: Seconds without a coordinator after which it ends; then, and when it is refused,
-            no other one is started.
+        tell: Called with a sentence for the owner when it was sent away.
     """
 
     def __init__(
-        self,
-        url: str,
-        processes: int,
-        tell: Callable[[str], None],
-        fingerprint: bytes | None = None,
-        give_up: float | None = None,
+        self, coordinator: Coordinator, processes: int, tell: Callable[[str], None]
     ) -> None:
-        self._give_up = give_up
-        self._environment = {URL_VARIABLE: url}
-        if fingerprint:
-            self._environment[CERTIFICATE_VARIABLE] = fingerprint.hex()
-        self._processes = processes
+        self._coordinator = coordinator
         self._tell = tell
-        self._changing = threading.Lock()
-        self._ended = threading.Event()
-        self._process = self._start()
-        self._watching = threading.Thread(
-            target=self._watch, name="nitocris-local-worker", daemon=True
+        self._ending: asyncio.Task[None] | None = None
+        self._session = Session(self._deliver, _Blobs(coordinator), processes)
+        self._number = coordinator.join(
+            self, is_browser=False, name=platform.node() or None, address=ADDRESS
         )
-        self._watching.start()
+        coordinator.announce(self._number, processes)
 
-    @property
-    def pid(self) -> int:
-        """The process id of the one that runs now."""
-        return self._process.pid
+    def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
+        """Takes a frame from the coordinator."""
+        if self._ending is None:
+            self._session.receive(protocol.encode(message, payload))
 
-    def end(self) -> None:
-        """Ends it and waits for that; it may be killed if it does not end by itself."""
-        with self._changing:
-            self._ended.set()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+    def post(self, frame: bytes) -> None:
+        """Takes what volunteers read; there are none here."""
+
+    def close(self, code: int, reason: str) -> None:  # noqa: ARG002  # a device's signature
+        """Ends it, as the coordinator wants."""
+        if self._ending is not None:
+            return
+        if code != protocol.CLOSE_GOING_AWAY:
+            self._tell("the local worker was sent away and is not started again.")
+        self._ending = asyncio.create_task(self._end())
+
+    async def end(self) -> None:
+        """Ends it, and returns when nothing of it is left."""
+        self.close(protocol.CLOSE_GOING_AWAY, "")
+        assert self._ending is not None
+        await self._ending
+
+    async def _end(self) -> None:
+        self._coordinator.leave(self._number)
+        await self._session.close()
+
+    async def _deliver(self, frame: bytes) -> None:
+        if self._ending is not None:
+            return
         try:
-            self._process.wait(END_SECONDS)
-        except BaseException as error:
-            self._process.kill()
-            self._process.wait()
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
-        self._watching.join()
+            await self._coordinator.receive(self._number, frame)
+        except ProtocolError as error:
+            logger.warning("the local worker broke the protocol: %s", error)
+            self.close(protocol.CLOSE_BAD_RESULTS, str(error))
 
-    @property
-    def _kind(self) -> str:
-        return "local worker" if self._give_up is None else "native worker"
 
-    def _final(self, exit_code: int) -> str:
-        """Returns why it is the last one; an empty text if it is not."""
-        if exit_code == EXIT_DISMISSED:
-            return "was sent away"
-        if self._give_up is None:
-            return ""
-        return {EXIT_ALONE: "found no coordinator", EXIT_REFUSED: "was refused"}.get(exit_code, "")
+class _Blobs:
+    """Those of the coordinator, as they are."""
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603  # ourselves
-            [
-                *(sys.executable, "-m", "nitocris", "worker", "--with-parent"),
-                *("--processes", str(self._processes)),
-                *(() if self._give_up is None else ("--give-up", str(self._give_up))),
-            ],
-            stdin=subprocess.PIPE,
-            env=os.environ | self._environment,
-            start_new_session=True,  # Ctrl-C is for the owner, who then ends this
-        )
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
 
-    def _watch(self) -> None:
-        wait = FIRST_WAIT
-        while True:
-            began = time.monotonic()
-            exit_code = self._process.wait()
-            wait = FIRST_WAIT if time.monotonic() - began > wait else min(2 * wait, LONGEST_WAIT)
-            if self._ended.is_set():
-                return
-            if reason := self._final(exit_code):
-                self._tell(f"the {self._kind} {reason} and is not started again.")
-                return
-            self._tell(
-                f"the {self._kind} ended by itself with exit code {exit_code} and is started again."
-            )
-            if self._ended.wait(wait):
-                return
-            with self._changing:
-                if self._ended.is_set():
-                    return
-                assert self._process.stdin is not None
-                self._process.stdin.close()
-                self._process = self._start()
+    async def all(self, ids: tuple[str, ...]) -> Sequence[bytes]:
+        return [self._get(each) for each in ids]
+
+    async def close(self) -> None:
+        pass
+
+    def _get(self, blob: str) -> bytes:
+        data = self._coordinator.blob(blob)
+        if data is None:
+            raise ProtocolError(f"the blob {blob} is gone")
+        return data

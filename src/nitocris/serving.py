@@ -23,7 +23,7 @@ from .environment import Environment, runtime
 from .errors import PortInUseError
 from .job import Job
 from .journal_writer import Durability, JournalWriter
-from .local_worker import LocalWorker, local_url
+from .local_worker import LocalWorker
 from .provision import Provision
 from .report import Report
 from .server import Server
@@ -93,14 +93,7 @@ class Serving:
             self.journal = JournalWriter(options.journal, options.durability, options.display.warn)
         self.loop = LoopThread("nitocris")
         try:
-            access = self.loop.run(self._open())
-            if options.local_workers:
-                self._worker = LocalWorker(
-                    local_url(options.host, access, secure=options.tls is not None),
-                    options.local_workers,
-                    options.display.warn,
-                    options.fingerprint,
-                )
+            self.loop.run(self._open())
         except BaseException:
             self.stop()
             raise
@@ -162,8 +155,6 @@ class Serving:
         try:
             for end in self.at_stop:
                 end()
-            if self._worker:
-                self._worker.end()
             if self.loop.alive:
                 self.loop.run(self._close())
         finally:
@@ -218,7 +209,7 @@ class Serving:
     async def _stats(self) -> Stats:
         return self.coordinator.stats()
 
-    async def _open(self) -> links.Access:
+    async def _open(self) -> None:
         self._coordinate()
         display = self._options.display
         owner = links.this_owner()
@@ -227,15 +218,16 @@ class Serving:
         wanted = self._options.server_port
         if wanted is None:
             try:
-                return await self._listen(access, access.port, owner)
+                await self._listen(access, access.port, owner)
             except PortInUseError:
                 # The same script already runs: this one is another execution with another link.
                 display.warn(
                     "the link of before is still in use by an execution of the same script or "
                     "notebook, so this one gets another; to keep the link, close that one first."
                 )
-                return await self._listen(links.new_access(), 0, None)
-        return await self._listen(access, wanted, owner)
+                await self._listen(links.new_access(), 0, None)
+        else:
+            await self._listen(access, wanted, owner)
 
     def _coordinate(self) -> None:
         """Makes what is on the loop and needs no network."""
@@ -243,6 +235,9 @@ class Serving:
         self.coordinator = Coordinator(
             display.warn, display.show, self._options.title, self._options.limits
         )
+        if self._options.local_workers:
+            # First, for its processes take longer to start than anything here.
+            self._worker = LocalWorker(self.coordinator, self._options.local_workers, display.warn)
         self._provision = Provision(
             self._options.packages,
             None if runtime() is None else self._match,
@@ -250,7 +245,7 @@ class Serving:
             self.coordinator.set_environment,
         )
 
-    async def _listen(self, access: links.Access, port: int, owner: str | None) -> links.Access:
+    async def _listen(self, access: links.Access, port: int, owner: str | None) -> None:
         options = self._options
         server = Server(
             self.coordinator,
@@ -268,9 +263,7 @@ class Serving:
         port = await server.start(options.host, port, options.websocket_port)
         self._server = server
         self._owner = owner
-        listening = replace(access, port=port)
-        self._publish(listening)
-        return listening
+        self._publish(replace(access, port=port))
 
     def _publish(self, access: links.Access) -> None:
         self._access = access
@@ -287,5 +280,7 @@ class Serving:
     async def _close(self) -> None:
         self.coordinator.close()
         self.last_report = await self._report()
+        if self._worker:
+            await self._worker.end()
         if hasattr(self, "_server"):
             await self._server.stop()

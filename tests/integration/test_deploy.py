@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nitocris.local_worker import EXIT_ALONE, EXIT_DISMISSED, EXIT_REFUSED, URL_VARIABLE
+from nitocris.worker_process import EXIT_ALONE, EXIT_DISMISSED, EXIT_REFUSED, URL_VARIABLE
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 

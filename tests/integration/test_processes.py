@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import cloudpickle
 import pytest
 
 from nitocris import codec, protocol
+from nitocris.background import LoopThread
 from nitocris.errors import ItemTimeoutError
 from nitocris.function import encode_function, encode_items
 from nitocris.worker.core import FLUSH_BYTES
@@ -24,18 +25,52 @@ from nitocris.worker.signals import AGAIN_SECONDS
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
+class Driven:
+    """A process whose event loop is in another thread, so that a test can interrupt what runs."""
+
+    def __init__(self, max_memory: int | None = None) -> None:
+        self._loop = LoopThread("driven")
+        self.process = self._loop.run(self._start(max_memory))
+
+    async def _start(self, max_memory: int | None) -> ComputeProcess:
+        return ComputeProcess(max_memory)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def run(
+        self,
+        frame: bytes,
+        blobs: Sequence[bytes] = (),
+        on_result: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        self._loop.run(self.process.run(frame, blobs, on_result))
+
+    def interrupt(self) -> None:
+        self._loop.run(self._interrupt())
+
+    async def _interrupt(self) -> None:
+        self.process.interrupt()
+
+    def end(self) -> None:
+        self._loop.run(self._end())
+        self._loop.stop()
+
+    async def _end(self) -> None:
+        self.process.kill()
+
+
 @pytest.fixture
-def process() -> Iterator[ComputeProcess]:
-    process = ComputeProcess()
+def process() -> Iterator[Driven]:
+    process = Driven()
     yield process
-    process.kill()
+    process.end()
 
 
-def introduce(
-    process: ComputeProcess, function: Callable[..., Any], rules: Rules | None = None
-) -> None:
+def introduce(process: Driven, function: Callable[..., Any], rules: Rules | None = None) -> None:
     shipment = encode_function(function, (), rules or Rules())
-    process.run(protocol.encode(protocol.Map(1, ()), shipment.payload), [], lambda _: None)
+    process.run(protocol.encode(protocol.Map(1, ()), shipment.payload))
 
 
 def chunk(items: list[Any], *, number: int = 1, piecewise: bool = False) -> bytes:
@@ -44,9 +79,7 @@ def chunk(items: list[Any], *, number: int = 1, piecewise: bool = False) -> byte
     return protocol.encode(message, shipment.payload)
 
 
-def compute(
-    process: ComputeProcess, items: list[Any], number: int = 1
-) -> tuple[list[Any], list[Any]]:
+def compute(process: Driven, items: list[Any], number: int = 1) -> tuple[list[Any], list[Any]]:
     """Returns values and failures of a chunk, which are answered in full."""
     values: list[Any] = []
     failures: list[Any] = []
@@ -65,9 +98,7 @@ def compute(
 class Running:
     """A chunk that is computed in another thread."""
 
-    def __init__(
-        self, process: ComputeProcess, items: list[Any], *, piecewise: bool = True
-    ) -> None:
+    def __init__(self, process: Driven, items: list[Any], *, piecewise: bool = True) -> None:
         self._process = process
         self._answers = threading.Semaphore(0)
         self.answered = 0
@@ -99,7 +130,7 @@ def spin(x: int) -> int:
     return os.getpid()
 
 
-def test_an_interrupted_loop_leaves_process_and_maps_as_they_were(process: ComputeProcess) -> None:
+def test_an_interrupted_loop_leaves_process_and_maps_as_they_were(process: Driven) -> None:
     """No new interpreter, no new function; and nothing of the interruption looks like a result."""
     introduce(process, spin, Rules(keep_going=True))
     running = Running(process, [0, 1, 0])
@@ -111,7 +142,7 @@ def test_an_interrupted_loop_leaves_process_and_maps_as_they_were(process: Compu
     assert compute(process, [0, 0]) == ([process.pid] * 2, [])
 
 
-def test_a_late_interruption_hits_nothing(process: ComputeProcess) -> None:
+def test_a_late_interruption_hits_nothing(process: Driven) -> None:
     """Neither the next chunk nor the reading of its frame, whenever the signal arrives."""
     introduce(process, lambda x: sum(range(x)))
 
@@ -121,7 +152,7 @@ def test_a_late_interruption_hits_nothing(process: ComputeProcess) -> None:
         os.kill(process.pid, signal.SIGUSR1)
 
 
-def test_a_signal_for_another_run_hits_nothing(process: ComputeProcess) -> None:
+def test_a_signal_for_another_run_hits_nothing(process: Driven) -> None:
     """Not even in the middle of a function: the one that it was sent for is over."""
     introduce(process, lambda x: sum(range(x)))
     compute(process, [1])
@@ -135,7 +166,7 @@ def test_a_signal_for_another_run_hits_nothing(process: ComputeProcess) -> None:
     assert running.answered == 501
 
 
-def test_an_interruption_at_any_moment_spares_the_next_chunk(process: ComputeProcess) -> None:
+def test_an_interruption_at_any_moment_spares_the_next_chunk(process: Driven) -> None:
     """The chunk may end just then; the one after it is answered in full."""
     introduce(process, lambda x: sum(range(x)))
 
@@ -144,18 +175,18 @@ def test_an_interruption_at_any_moment_spares_the_next_chunk(process: ComputePro
         assert compute(process, [100] * 5) == ([4950] * 5, [])
 
 
-def test_a_chunk_that_is_unwanted_before_it_starts_does_not_start(process: ComputeProcess) -> None:
+def test_a_chunk_that_is_unwanted_before_it_starts_does_not_start(process: Driven) -> None:
     """An interruption that came between its arrival and its first item is not lost."""
     introduce(process, spin)
     answers: list[bytes] = []
-    process._runs.unwanted.value = process._run + 1
+    process.process._runs.unwanted.value = process.process._run + 1
 
     process.run(chunk([1]), [], answers.append)
 
     assert answers == []
 
 
-def test_an_import_is_not_cut_in_two(process: ComputeProcess, tmp_path: Path) -> None:
+def test_an_import_is_not_cut_in_two(process: Driven, tmp_path: Path) -> None:
     """The interruption waits for its end, and the module is whole for the next chunk."""
     entered, leave = tmp_path / "entered", tmp_path / "leave"
     os.mkfifo(entered)
@@ -186,7 +217,7 @@ def test_an_import_is_not_cut_in_two(process: ComputeProcess, tmp_path: Path) ->
     assert compute(process, [0]) == ([7], [])
 
 
-def test_an_item_that_runs_too_long_is_stopped_and_told(process: ComputeProcess) -> None:
+def test_an_item_that_runs_too_long_is_stopped_and_told(process: Driven) -> None:
     """Its traceback shows where it was; the others, and the process, are as ever."""
     introduce(process, spin, Rules(keep_going=True, item_timeout=0.1))
 
@@ -198,7 +229,7 @@ def test_an_item_that_runs_too_long_is_stopped_and_told(process: ComputeProcess)
     assert isinstance(error, ItemTimeoutError)
 
 
-def test_an_alarm_hits_only_the_call_that_it_was_set_for(process: ComputeProcess) -> None:
+def test_an_alarm_hits_only_the_call_that_it_was_set_for(process: Driven) -> None:
     """Calls that end just when their time is up fail or succeed, and the process lives."""
     limit = 0.002
 
@@ -219,12 +250,12 @@ def test_an_alarm_hits_only_the_call_that_it_was_set_for(process: ComputeProcess
     assert values == [None if number in failed else number for number in range(200)]
 
 
-def test_an_interruption_leaves_no_alarm_behind(process: ComputeProcess) -> None:
+def test_an_interruption_leaves_no_alarm_behind(process: Driven) -> None:
     """Also where it strikes while an alarm is set, none rings in the middle of another call."""
     limit = 0.03
     introduce(process, bytes, Rules(item_timeout=limit))
     waiting = encode_function(lambda _: __import__("time").sleep(2 * limit))
-    process.run(protocol.encode(protocol.Map(2, ()), waiting.payload), [], lambda _: None)
+    process.run(protocol.encode(protocol.Map(2, ()), waiting.payload))
 
     for _ in range(20):
         # The first result is so large that it leaves at once; the others take no time.
@@ -236,19 +267,19 @@ def test_an_interruption_leaves_no_alarm_behind(process: ComputeProcess) -> None
 
 def test_a_child_that_died_idle_is_told_from_one_that_died_of_its_frame() -> None:
     """The first is a ConnectionError, the second is not."""
-    idle, busy = ComputeProcess(), ComputeProcess()
+    idle, busy = Driven(), Driven()
     introduce(busy, lambda x: os.kill(os.getpid(), x))
     introduce(idle, spin)
     os.kill(idle.pid, signal.SIGKILL)
 
     with pytest.raises(ConnectionError):
-        idle.run(chunk([0]), [], lambda _: None)
+        idle.run(chunk([0]))
     with pytest.raises(EOFError):
-        busy.run(chunk([signal.SIGKILL]), [], lambda _: None)
+        busy.run(chunk([signal.SIGKILL]))
 
-    assert (idle.exit_code, busy.exit_code) == (-signal.SIGKILL, -signal.SIGKILL)
-    idle.kill()
-    busy.kill()
+    assert (idle.process.exit_code, busy.process.exit_code) == (-signal.SIGKILL, -signal.SIGKILL)
+    idle.end()
+    busy.end()
 
 
 def eat(megabytes: int) -> int:
@@ -258,7 +289,7 @@ def eat(megabytes: int) -> int:
 
 def test_an_item_that_needs_too_much_memory_fails_in_words() -> None:
     """Whether it asks for it at once or little by little; the process goes on."""
-    process = ComputeProcess(512 * 2**20)
+    process = Driven(512 * 2**20)
     introduce(process, eat, Rules(keep_going=True))
     pid = process.pid
 
@@ -270,4 +301,4 @@ def test_an_item_that_needs_too_much_memory_fails_in_words() -> None:
     assert isinstance(error, MemoryError)
     assert "more memory than the 512 MiB that this worker's --max-memory allows" in str(error)
     assert process.pid == pid
-    process.kill()
+    process.end()

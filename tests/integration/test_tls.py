@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from nitocris import ConfigurationError, DistributedExecution
-from nitocris.local_worker import URL_VARIABLE
+from nitocris.worker_process import URL_VARIABLE
 from tests.support.certificates import Certificate, make_certificate
 
 Execution = partial(DistributedExecution, host="127.0.0.1", progress=False)
@@ -25,7 +25,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 async def test_page_socket_and_local_workers_are_served_over_tls(certificate: Certificate) -> None:
-    """Local workers know the certificate itself, whoever has signed it."""
+    """Local workers need no certificate: they are beside the owner."""
     trusting = ssl.create_default_context(cafile=certificate.authority)
     with Execution(
         local_workers=1, certfile=certificate.certfile, keyfile=certificate.keyfile

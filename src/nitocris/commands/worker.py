@@ -14,14 +14,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ..errors import NitocrisError
-from ..local_worker import (
+from ..worker.native import AloneError, DismissedError, NativeWorker
+from ..worker_process import (
     CERTIFICATE_VARIABLE,
     EXIT_ALONE,
     EXIT_DISMISSED,
     EXIT_REFUSED,
     URL_VARIABLE,
 )
-from ..worker.native import AloneError, DismissedError, NativeWorker
 
 LEAST = 256 * 2**20
 """Bytes: Python with the library in it, and some room."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..call import check_count
 from ..errors import ConfigurationError
-from ..local_worker import LocalWorker
+from ..worker_process import WorkerProcess
 from .joining import Joined, check_installed, check_pythons, check_reached, start
 from .machine import Link, native_worker, reach
 
@@ -74,7 +74,7 @@ class _Plugin(WorkerPlugin):
         self.name = f"nitocris-{secrets.token_hex(4)}"
         self._link = link
         self._workers = workers
-        self._native: LocalWorker | None = None
+        self._native: WorkerProcess | None = None
 
     def setup(self, worker: Worker) -> None:
         self._native = native_worker(self._link, self._workers or worker.state.nthreads)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from ..links import parse_worker_url
-from ..local_worker import LocalWorker
+from ..worker_process import WorkerProcess
 
 logger = logging.getLogger("nitocris.engines")
 
@@ -59,7 +59,7 @@ async def reach(link: Link) -> str:
         return str(error) or type(error).__name__
 
 
-def native_worker(link: Link, processes: int) -> LocalWorker:
+def native_worker(link: Link, processes: int) -> WorkerProcess:
     """Starts a native worker on this machine, which ends with this process at the latest."""
     fingerprint = link.fingerprint or None
-    return LocalWorker(link.url, processes, logger.warning, fingerprint, GIVE_UP_SECONDS)
+    return WorkerProcess(link.url, processes, logger.warning, fingerprint, GIVE_UP_SECONDS)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..call import check_count
 from ..errors import ConfigurationError
-from ..local_worker import END_SECONDS
+from ..worker_process import END_SECONDS
 from .joining import Joined, check_installed, check_pythons, check_reached, start
 from .machine import Link, native_worker, reach
 

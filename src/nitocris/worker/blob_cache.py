@@ -34,7 +34,7 @@ class BlobCache:
         """Returns these blobs, fetching what is not here.
 
         Raises:
-            aiohttp.ClientError: The coordinator does not answer, or has no such blob.
+            ConnectionError: The coordinator does not answer, or has no such blob.
             ProtocolError: A blob arrived damaged.
         """
         return list(await asyncio.gather(*map(self._get, ids)))
@@ -57,9 +57,12 @@ class BlobCache:
         return await asyncio.shield(task)
 
     async def _fetch(self, blob: str) -> bytes:
-        async with self._http.get(f"{self._base}/blobs/{blob}") as response:
-            response.raise_for_status()
-            data = await response.read()
+        try:
+            async with self._http.get(f"{self._base}/blobs/{blob}") as response:
+                response.raise_for_status()
+                data = await response.read()
+        except aiohttp.ClientError as error:
+            raise ConnectionError(str(error)) from error
         if hashlib.sha256(data).hexdigest() != blob:
             raise ProtocolError(f"the blob {blob} arrived damaged")
         return data

@@ -1,6 +1,6 @@
 """The native (headless) worker: one connection, several child processes, the same core.
 
-    coordinator --frames--> Session --run--> ComputeProcess (one thread each waits for it)
+    coordinator --frames--> Session --run--> ComputeProcess
 
 It runs the owner's functions with all the rights of its user, so it needs the owner's worker link.
 """
@@ -110,7 +110,8 @@ class NativeWorker:
     async def _converse(
         self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse
     ) -> None:
-        session = Session(socket, BlobCache(http, self._base), self._processes, self._max_memory)
+        blobs = BlobCache(http, self._base)
+        session = Session(socket.send_bytes, blobs, self._processes, self._max_memory)
         hello = protocol.Hello(
             protocol=protocol.PROTOCOL_VERSION,
             token=self._token,

@@ -1,70 +1,110 @@
 """Child processes that compute, each with a `WorkerCore` of its own.
 
-    parent --(run, frame, blobs)--> child --frame, frame, ..., empty--> parent
+    parent --run, frame, blobs--> child --frame, frame, ..., empty--> parent
 
 A child that does not stop when it is interrupted is killed and replaced, which is why it is a
-process and not a thread.
+process and not a thread.  It is a fresh Python, which `multiprocessing` has none of: that one runs
+the owner's script again.
 """
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
+import asyncio
 import os
 import shutil
 import signal
+import socket
+import struct
+import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable, Sequence
 
 from ..protocol import Buffer
-from . import sources
-from .core import Interrupted, WorkerCore
-from .signals import Alarm, Interruptions, Runs
+from .channel import Wire
+from .signals import Runs
 
-_SPAWN = multiprocessing.get_context("spawn")
-_DONE = b""
+RUN = struct.Struct("<QI")
+"""What precedes a frame: the number of the run, and how many blobs follow."""
+DONE = b""
+DEATH_SECONDS = 1.0
+"""How long a child that has closed its end may take to be gone."""
+_MAIN = "from nitocris.worker.child import main; main()"
 
 
 class ComputeProcess:
     """One child process.
 
-    `run` may be called by one thread at a time; all else belongs to the thread that created it.
+    It belongs to the event loop on which it first runs something.
 
     Args:
         max_memory: Bytes of memory that it may have; an item that needs more fails.
     """
 
     def __init__(self, max_memory: int | None = None) -> None:
-        self._connection, child = _SPAWN.Pipe()
-        self._runs = Runs(_SPAWN)
-        self._run = 0
         # Here, since the child is killed at any moment and cannot clean up.
         self._folder = tempfile.mkdtemp(prefix="nitocris-worker-")
-        self._process = _SPAWN.Process(
-            target=_main, args=(child, self._runs, self._folder, max_memory), daemon=True
-        )
-        with _fixed_hashes():
-            self._process.start()
-        child.close()
+        self._run = 0
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        self._wire: Wire | None = None
+        self._is_lost = False
+        self._on_result: Callable[[bytes], None] = _ignore
+        self._running: asyncio.Future[None] | None = None
+        # Closed by the system when this process ends, however it does.
+        ending, self._lifeline = os.pipe()
+        with theirs, tempfile.TemporaryFile() as file:
+            file.truncate(Runs.BYTES)
+            self._runs = Runs(file.fileno())
+            descriptors = (theirs.fileno(), file.fileno(), ending)
+            self._process = subprocess.Popen(  # noqa: S603  # ourselves
+                [
+                    *(sys.executable, "-c", _MAIN, *map(str, descriptors)),
+                    *(self._folder, str(max_memory or 0)),
+                ],
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                # So that a set of texts has one order on all machines.
+                env=os.environ | {"PYTHONHASHSEED": "0"},
+                start_new_session=True,  # Ctrl-C is for the parent, who then ends this
+            )
+        os.close(ending)
 
-    def run(
-        self, frame: Buffer, blobs: Sequence[Buffer], on_result: Callable[[bytes], None]
+    async def run(
+        self,
+        frame: Buffer,
+        blobs: Sequence[Buffer] = (),
+        on_result: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Has the child process a frame, and hands each result frame on as it comes.
+        """Has the child process a frame, one at a time, and hands each result frame on as it comes.
 
         Raises:
             ConnectionError: The child had died before it took the frame.
-            EOFError, OSError: The child has died of it.
+            EOFError: The child has died of it.
         """
+        loop = asyncio.get_running_loop()
+        if self._wire is None:
+            _, self._wire = await loop.create_unix_connection(
+                lambda: Wire(self._receive, self._lose), sock=self._socket
+            )
+        if self._is_lost:
+            raise ConnectionError("the worker process is gone")
         self._run += 1
-        self._connection.send((self._run, bytes(frame), [bytes(blob) for blob in blobs]))
-        while result := self._connection.recv_bytes():
-            on_result(result)
+        self._on_result = on_result or _ignore
+        self._running = loop.create_future()
+        self._wire.send(RUN.pack(self._run, len(blobs)), frame, *blobs)
+        await self._running
+
+    def _receive(self, message: bytes) -> None:
+        if message != DONE:
+            self._on_result(message)
+        elif self._running and not self._running.done():
+            self._running.set_result(None)
+
+    def _lose(self, reason: Exception | None) -> None:
+        self._is_lost = True
+        if self._running and not self._running.done():
+            self._running.set_exception(reason or EOFError("the worker process has ended"))
 
     def interrupt(self) -> None:
         """Asks the child to end the chunk under way; does nothing where there is none.
@@ -73,78 +113,32 @@ class ComputeProcess:
         returns.
         """
         self._runs.unwanted.value = self._run
-        if self._runs.computed.value == self._run and self._process.is_alive():
-            os.kill(self.pid, signal.SIGUSR1)
+        if self._runs.computed.value == self._run:
+            self._process.send_signal(signal.SIGUSR1)
 
     def kill(self) -> None:
         """Ends the child, whatever it does, and waits for that; `run` raises."""
         self._process.kill()
-        self._process.join()
+        self._process.wait()
+        os.close(self._lifeline)
+        if self._wire:
+            self._wire.close()
+        else:
+            self._socket.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def pid(self) -> int:
         """The child's process id."""
-        assert self._process.pid is not None
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
         """The child's exit code, negative for a signal; None while it lives."""
-        self._process.join(timeout=1)
-        return self._process.exitcode
+        try:
+            return self._process.wait(DEATH_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
 
 
-@contextlib.contextmanager
-def _fixed_hashes() -> Iterator[None]:
-    """Has children walk through a set of texts in one order on all machines."""
-    former = os.environ.get("PYTHONHASHSEED")
-    os.environ["PYTHONHASHSEED"] = "0"
-    try:
-        yield
-    finally:
-        if former is None:
-            del os.environ["PYTHONHASHSEED"]
-        else:
-            os.environ["PYTHONHASHSEED"] = former
-
-
-def _main(connection: Connection, runs: Runs, folder: str, max_memory: int | None) -> None:
-    # Ctrl-C in a terminal reaches the whole process group; the parent decides when to end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
-    sources.keep_under(folder)
-    interruptions = Interruptions(runs)
-    core = WorkerCore(time.monotonic, partial(Alarm, runs), _limit_memory(max_memory))
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            run, frame, blobs = connection.recv()
-            core.receive(frame, blobs)
-            try:
-                while result := interruptions.step(core, run):
-                    connection.send_bytes(result)
-            except Interrupted:
-                Alarm.stop()
-                core.abandon()
-            connection.send_bytes(_DONE)
-
-
-def _limit_memory(most: int | None) -> str | None:
-    """Limits this process, and returns what to say when that is not enough."""
-    if most is None or sys.platform == "win32":
-        return None
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    return (
-        f"the item needs more memory than the {most / 2**20:.0f} MiB that this worker's "
-        "--max-memory allows"
-    )
-
-
-def _end_with_parent(folder: str) -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        shutil.rmtree(folder, ignore_errors=True)
-        os._exit(1)
+def _ignore(_: bytes) -> None: ...

@@ -13,13 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
-
-import aiohttp
 
 from .. import protocol
 from ..errors import ProtocolError, RefusedError
@@ -34,12 +31,27 @@ GRACE_SECONDS = 1.0
 """How long an unwanted chunk may go on.  A new interpreter takes less, but knows nothing yet."""
 
 
+class BlobSource(Protocol):
+    """Where blobs come from."""
+
+    async def all(self, ids: tuple[str, ...]) -> Sequence[bytes]:
+        """Returns these blobs.
+
+        Raises:
+            OSError: The coordinator does not answer.
+            ProtocolError: It has no such blob, or it arrived damaged.
+        """
+
+    async def close(self) -> None:
+        """Gives up what is under way."""
+
+
 @dataclass(slots=True, eq=False)
 class _Work:
     """A frame for a process, with the blobs that its header lists."""
 
     frame: bytes
-    blobs: list[bytes]
+    blobs: Sequence[bytes]
 
 
 @dataclass(slots=True, eq=False)
@@ -72,28 +84,11 @@ class _Place:
         self.process, self.known = self.start(), set()
 
 
-class Socket(Protocol):
-    """A way to the coordinator."""
-
-    async def send_bytes(self, data: bytes, /) -> None:
-        """Sends a frame."""
-
-
-class Blobs(Protocol):
-    """A way to a map's blobs."""
-
-    async def all(self, ids: tuple[str, ...]) -> list[bytes]:
-        """Returns these blobs."""
-
-    async def close(self) -> None:
-        """Gives up what is under way."""
-
-
 class Session:
     """Computes what the coordinator sends; lives no longer than the connection.
 
     Args:
-        socket: Takes frames to the coordinator.
+        send: Sends a frame to the coordinator.
         blobs: Where blobs come from.
         processes: How many chunks to compute at once.
         max_memory: Bytes that each process may have.
@@ -101,15 +96,14 @@ class Session:
 
     def __init__(
         self,
-        socket: Socket,
-        blobs: Blobs,
+        send: Callable[[bytes], Awaitable[None]],
+        blobs: BlobSource,
         processes: int,
         max_memory: int | None = None,
     ) -> None:
-        self._socket = socket
+        self._send_frame = send
         self._blobs = blobs
         self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPoolExecutor(processes, "nitocris-compute")
         start = partial(ComputeProcess, max_memory)
         self._places = [_Place(start) for _ in range(processes)]
         self._free = deque(self._places)
@@ -135,7 +129,12 @@ class Session:
                 self._maps[message.map] = self._start(self._fetch(frame, message.blobs))
             case protocol.Chunk():
                 lease = self._waiting[message.lease] = _Lease(message)
-                lease.task = self._start(self._load(lease, frame))
+                fetching = self._maps.get(message.map)
+                if message.blobs or not fetching or not fetching.done() or fetching.exception():
+                    lease.task = self._start(self._load(lease, frame))
+                else:
+                    lease.loaded = (fetching.result(), _Work(frame, ()))
+                    self._pump()
             case protocol.Cancel():
                 self._cancel(message.lease)
             case protocol.Forget():
@@ -156,7 +155,6 @@ class Session:
         for place in self._places:
             place.process.kill()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._threads.shutdown()
 
     async def _load(self, lease: _Lease, frame: bytes) -> None:
         chunk = lease.chunk
@@ -166,7 +164,7 @@ class Session:
             # Shielded: a chunk that is cancelled must not take the map from the others.
             function = await asyncio.shield(self._maps[chunk.map])
             lease.loaded = (function, await self._fetch(frame, chunk.blobs))
-        except (aiohttp.ClientError, ProtocolError, OSError) as error:
+        except (ProtocolError, OSError) as error:
             del self._waiting[chunk.lease]
             self._send(protocol.Failed(chunk.lease, f"it could not be loaded: {error}"[:500]))
         else:
@@ -197,7 +195,8 @@ class Session:
                     place.renew()
                     await self._hand_over(place, lease, function, items)
             except (EOFError, OSError):
-                obituary = _obituary(place.process.exit_code)
+                process = place.process
+                obituary = _obituary(await asyncio.to_thread(lambda: process.exit_code))
                 place.renew()
                 if not lease.is_unwanted:
                     self._send(protocol.Failed(number, obituary))
@@ -210,19 +209,11 @@ class Session:
     async def _hand_over(self, place: _Place, lease: _Lease, function: _Work, items: _Work) -> None:
         if lease.chunk.map not in place.known and not lease.is_unwanted:
             place.known.add(lease.chunk.map)  # before it is, so that a `forget` is not missed
-            await self._run(place, function)
+            await place.process.run(function.frame, function.blobs)
         if not lease.is_unwanted:
-            await self._run(place, items, lambda frame: self._forward(lease, frame))
-
-    async def _run(
-        self, place: _Place, work: _Work, forward: Callable[[bytes], None] | None = None
-    ) -> None:
-        def on_result(frame: bytes) -> None:
-            if forward:
-                self._loop.call_soon_threadsafe(forward, frame)
-
-        run = place.process.run
-        await self._loop.run_in_executor(self._threads, run, work.frame, work.blobs, on_result)
+            await place.process.run(
+                items.frame, items.blobs, lambda frame: self._forward(lease, frame)
+            )
 
     def _cancel(self, number: int) -> None:
         for place in self._places:
@@ -263,7 +254,7 @@ class Session:
             if number in place.known:  # else its process has been replaced meanwhile
                 place.known.discard(number)
                 with contextlib.suppress(EOFError, OSError):
-                    await self._run(place, _Work(frame, []))
+                    await place.process.run(frame)
 
     def _forward(self, lease: _Lease, frame: bytes) -> None:
         if not lease.is_unwanted:
@@ -281,7 +272,7 @@ class Session:
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError):
             while True:
-                await self._socket.send_bytes(await self._outbox.get())
+                await self._send_frame(await self._outbox.get())
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)

@@ -12,8 +12,8 @@ come again.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import signal
-from multiprocessing.context import SpawnContext
 from types import FrameType
 
 from ..errors import ItemTimeoutError
@@ -26,11 +26,18 @@ _IMPORTING = "<frozen importlib._bootstrap>"
 
 
 class Runs:
-    """What parent and child know of each other's runs, in shared memory; 0 is none."""
+    """What parent and child know of each other's runs, in shared memory; 0 is none.
 
-    def __init__(self, context: SpawnContext) -> None:
-        self.computed = context.RawValue(ctypes.c_uint64, 0)
-        self.unwanted = context.RawValue(ctypes.c_uint64, 0)
+    Args:
+        file: The descriptor of a file of `Runs.BYTES` that both have open.
+    """
+
+    BYTES = 16
+
+    def __init__(self, file: int) -> None:
+        memory = mmap.mmap(file, self.BYTES)
+        self.computed = ctypes.c_uint64.from_buffer(memory, 0)
+        self.unwanted = ctypes.c_uint64.from_buffer(memory, 8)
 
 
 class Interruptions:
