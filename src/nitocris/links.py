@@ -39,7 +39,7 @@ class Access:
     worker: str = field(repr=False)
     owner: str = field(repr=False)
     local: str = field(repr=False, compare=False, default_factory=lambda: _new_token())
-    """Of the workers that this process starts itself; never in a link that people see."""
+    """Of the workers that this process has a cluster start; never in a link that people see."""
 
     def revoked(self) -> Access:
         """Returns it with other tokens for volunteers and workers."""

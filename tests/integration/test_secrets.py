@@ -31,8 +31,9 @@ async def test_a_run_tells_no_token(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[str] = []
     with Execution(local_workers=1) as d:
         links = [d.url, d.worker_url, d.dashboard_url]
-        tokens = [link.partition("#")[2] for link in links]
-        assert len({token for token in tokens if len(token) == 22}) == 3
+        assert d._lifetime.serving is not None
+        tokens = [*(link.partition("#")[2] for link in links), d._lifetime.serving._access.local]
+        assert len({token for token in tokens if len(token) == 22}) == 4
         base = d.url.partition("/#")[0]
         async with aiohttp.ClientSession() as http:
             for path in ("/", "/owner", "/worker", "/nowhere", "/api/job", "/api/stats"):
