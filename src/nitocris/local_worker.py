@@ -38,7 +38,7 @@ class LocalWorker:
         self._coordinator = coordinator
         self._tell = tell
         self._ending: asyncio.Task[None] | None = None
-        self._session = Session(self._deliver, _Blobs(coordinator), processes)
+        self._session = Session(self._deliver, _Blobs(coordinator), processes, apart=True)
         self._number = coordinator.join(
             self, is_browser=False, name=platform.node() or None, address=ADDRESS
         )

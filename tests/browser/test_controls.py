@@ -59,7 +59,7 @@ def test_the_page_says_what_it_would_do(execution: DistributedExecution, volunte
     expect(page.locator("pre")).to_contain_text("time.sleep(0.05)")
     expect(page.get_by_test_id("job")).to_contain_text("of 100 items")
     expect(page.get_by_test_id("job")).to_contain_text("1 device")
-    expect(page.get_by_text(re.compile("At most 1[34].*MB, once: Python"))).to_be_visible()
+    expect(page.get_by_text(re.compile("At most 6.*MB, once: Python"))).to_be_visible()
     expect(page.get_by_text("up to 3 processor cores of 4, 100 %")).to_be_visible()
     expect(page.get_by_text("Only what the computation returns")).to_be_visible()
     expect(page.get_by_text("cannot reach the network")).to_be_visible()

@@ -75,7 +75,7 @@ class Fleet:
         return [
             pid
             for pid, parent, _, _, command in _processes()
-            if parent in parents and "spawn_main" in command
+            if parent in parents and "nitocris.worker.child" in command
         ]
 
     def wait_for_orphans(self) -> None:

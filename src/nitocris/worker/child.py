@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import sys
 import threading
@@ -23,6 +24,8 @@ def main() -> None:
     end, file, ending = map(int, sys.argv[1:4])
     folder, max_memory = sys.argv[4], int(sys.argv[5])
     sys.argv = ["-c"]
+    # Ctrl-C in a terminal reaches the whole group; the parent decides when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(ending, folder), daemon=True).start()
     runs = Runs(file)
     os.close(file)

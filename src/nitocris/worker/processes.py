@@ -39,16 +39,18 @@ class ComputeProcess:
 
     Args:
         max_memory: Bytes of memory that it may have; an item that needs more fails.
+        apart: Whether it is no part of this process's group, which a terminal or a notebook
+            interrupts, stops and continues as one.
     """
 
-    def __init__(self, max_memory: int | None = None) -> None:
+    def __init__(self, max_memory: int | None = None, *, apart: bool = False) -> None:
         # Here, since the child is killed at any moment and cannot clean up.
         self._folder = tempfile.mkdtemp(prefix="nitocris-worker-")
         self._run = 0
         ours, theirs = socket.socketpair()
         self._socket = ours
         self._wire: Wire | None = None
-        self._is_lost = False
+        self._is_lost = self._is_killed = False
         self._on_result: Callable[[bytes], None] = _ignore
         self._running: asyncio.Future[None] | None = None
         # Closed by the system when this process ends, however it does.
@@ -66,7 +68,7 @@ class ComputeProcess:
                 stdin=subprocess.DEVNULL,
                 # So that a set of texts has one order on all machines.
                 env=os.environ | {"PYTHONHASHSEED": "0"},
-                start_new_session=True,  # Ctrl-C is for the parent, who then ends this
+                start_new_session=apart,
             )
         os.close(ending)
 
@@ -117,7 +119,13 @@ class ComputeProcess:
             self._process.send_signal(signal.SIGUSR1)
 
     def kill(self) -> None:
-        """Ends the child, whatever it does, and waits for that; `run` raises."""
+        """Ends the child, whatever it does, and waits for that; `run` raises.
+
+        May be called again.
+        """
+        if self._is_killed:
+            return
+        self._is_killed = True
         self._process.kill()
         self._process.wait()
         os.close(self._lifeline)

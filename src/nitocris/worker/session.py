@@ -92,6 +92,7 @@ class Session:
         blobs: Where blobs come from.
         processes: How many chunks to compute at once.
         max_memory: Bytes that each process may have.
+        apart: Whether they are no part of this process's group.
     """
 
     def __init__(
@@ -100,11 +101,13 @@ class Session:
         blobs: BlobSource,
         processes: int,
         max_memory: int | None = None,
+        *,
+        apart: bool = False,
     ) -> None:
         self._send_frame = send
         self._blobs = blobs
         self._loop = asyncio.get_running_loop()
-        start = partial(ComputeProcess, max_memory)
+        start = partial(ComputeProcess, max_memory, apart=apart)
         self._places = [_Place(start) for _ in range(processes)]
         self._free = deque(self._places)
         self._maps: dict[int, asyncio.Task[_Work]] = {}

@@ -201,18 +201,19 @@ export class CoordinatorLink {
   }
 
   #ping(wait: number): void {
+    const unsent = this.#unsent;
     this.#ask();
-    this.#expect(wait);
+    this.#expect(wait, unsent);
   }
 
-  #expect(wait: number): void {
+  /** @param unsent The bytes before the ping when the wait began. */
+  #expect(wait: number, unsent: number): void {
     const since = Date.now();
-    const unsent = this.#unsent;
     this.#after(wait, () => {
       // Whoever slept through the deadline has not read what came meanwhile.
       if (Date.now() - since > 2 * wait) this.#ping(wait);
       // The ping waits behind a large result, for which the line takes its time.
-      else if (this.#unsent < unsent) this.#expect(wait);
+      else if (this.#unsent < unsent) this.#expect(wait, this.#unsent);
       else this.#lost('waiting');
     });
   }
