@@ -34,6 +34,7 @@ PAGE := src/nitocris/_page/index.html
 OTHER_BROWSERS := tests/browser/test_other_browsers.py
 ACCESSIBILITY := tests/browser/test_accessibility.py
 EXAMPLES := tests/integration/test_examples.py tests/integration/test_own_modules.py
+LIBRARIES := $(addprefix tests/integration/test_,libraries.py pytest_plugin.py dask.py benchmarks.py)
 
 PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) \
 	$(wildcard web/*.html web/*.ts web/*.json web/.npmrc)
@@ -77,10 +78,10 @@ check-page: $(MODULES)
 
 # All of them wait for processes and browsers as much as they compute, so three share two cores.
 test-processes: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -p no:cacheprovider tests/integration $(addprefix --ignore ,$(EXAMPLES))
+	$(BIN)/python -m pytest -p no:cacheprovider tests/integration $(addprefix --ignore ,$(EXAMPLES) $(LIBRARIES))
 
 test-browsers: $(ENVIRONMENT)
-	$(BIN)/python -m pytest tests/browser -m "not long" --ignore $(OTHER_BROWSERS) --ignore $(ACCESSIBILITY)
+	$(BIN)/python -m pytest $(LIBRARIES) tests/browser -m "not long" --ignore $(OTHER_BROWSERS) --ignore $(ACCESSIBILITY)
 
 test-others: $(ENVIRONMENT)
 	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/attacks tests/chaos $(EXAMPLES) $(ACCESSIBILITY) $(OTHER_BROWSERS)

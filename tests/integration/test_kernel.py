@@ -23,8 +23,8 @@ from nitocris import DistributedExecution
 d = DistributedExecution(host="127.0.0.1", local_workers=1)
 d.wait_for_workers(1, timeout=30)
 """
-PID = "import os; d.starmap(os.getppid, [()])[0]"
-"""The process of the local worker, whose children compute."""
+PID = "import os; d.starmap(os.getpid, [()])[0]"
+"""The process of the local worker that computes."""
 
 THREADS = "import threading; sorted(t.name for t in threading.enumerate() if 'nitocris' in t.name)"
 
