@@ -137,6 +137,7 @@ class FakeCoordinator:
         if current := self.maps.get(number):
             current.queue = [chunk for chunk in current.queue if chunk.start != index]
             self._go_on(number)
+        self._tell()
 
     def close(self) -> None:
         for number, current in list(self.maps.items()):

@@ -341,6 +341,8 @@ def test_cancelled_futures_leave_nothing(start: Callable[..., Listened]) -> None
     assert len(record._waiting) == 3
 
     assert all(future.cancel() for future in futures)
+    # A result that comes before the coordinator hears of it is kept, as it should be.
+    d.coordinator.wait_for(lambda: len(d.coordinator.cancelled) == 3)
 
     d.serving.release_all()
     assert d.submit(square, 7).result(10) == 49
