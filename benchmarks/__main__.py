@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -51,6 +52,8 @@ def main() -> int:
     commands.add_parser("plot", help="draw what was measured, and the README's chart")
     commands.add_parser("all", help="measure and draw everything")
     options = parser.parse_args()
+    # Else the systems' own processes would outlive this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     match options.command:
         case "run":
             run_peers(options)

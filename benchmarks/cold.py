@@ -117,6 +117,7 @@ class ColdStart:
                     [sys.executable, str(file)],
                     cwd=folder,
                     env=ENVIRONMENT,
+                    start_new_session=True,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,7 @@ class Child:
                 # With -m, the classes of the messages would be those of another module.
                 [sys.executable, "-c", f"from benchmarks.child import main; main{arguments!r}"],
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=self._words,
                 stderr=self._words,
@@ -118,12 +120,15 @@ class Child:
 
 
 def kill_family(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and all that it has started, and waits for it."""
+    """Ends a process, which leads a session, and all that it has started; waits for it."""
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(process.pid)
         for each in [*root.children(recursive=True), root]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.kill()
+    # What has lost its parent is still in the group.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

@@ -190,9 +190,10 @@ def draw_scale(measurements: list[Measurement]) -> Any:
         counts = sorted({each.workers for each in mine})
         spreads = [summary.spread(e for e in mine if e.workers == count) for count in counts]
         found = [spread for spread in spreads if spread is not None]
-        axis.plot(counts, [each.median for each in found], "o-", color=COLOURS[2])
+        medians = [each.median for each in found]
+        axis.plot(counts, medians, "o-", color=COLOURS[2])
         axis.set_xscale("log")
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.1 * max(medians))
         axis.set_title(quantity, fontsize=9)
         axis.set_xlabel("clients")
     return figure
@@ -248,7 +249,7 @@ def draw_readme_chart(measurements: list[Measurement], context: Context) -> Any:
         "python -m benchmarks plot",
         fontsize=8,
     )
-    axis.legend(fontsize=8, loc="lower right")
+    axis.legend(fontsize=8, loc="upper right")
     return figure
 
 
