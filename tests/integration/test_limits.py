@@ -224,7 +224,9 @@ async def test_how_long_they_wait(serve: Open) -> None:
         reader, writer = await bench.connect()
         trickle = asyncio.create_task(_trickle(writer))
 
-        assert await reader.read() == b""
+        # A byte that arrives while it is closed makes that a reset.
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
         trickle.cancel()
 
 
