@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 
 UNCHANGED = "nitocris: markers are evaluated for this machine"
@@ -25,6 +26,8 @@ def main(environment: dict[str, str]) -> int:
         markers.default_environment = lambda: dict(environment)  # type: ignore[attr-defined]
     except (ImportError, AttributeError, KeyError, TypeError) as error:
         print(f"{UNCHANGED}: {error}", file=sys.stderr)
+    if hasattr(os, "nice"):
+        os.nice(10)  # a map may run meanwhile
     pip = importlib.import_module("pip._internal.cli.main")
     code: int = pip.main()
     return code

@@ -22,6 +22,9 @@ from .errors import ClosedError, PackageError, UnreachableError
 if TYPE_CHECKING:
     from .matching import Match
 
+RETRY = 60.0
+"""Seconds for which modules whose packages could not be had are not looked for again."""
+
 logger = logging.getLogger("nitocris.provision")
 
 
@@ -49,6 +52,7 @@ class Provision:
         self._found: dict[str, Match] = {}
         self._settled: set[str] = set()
         self._told: set[str] = set()
+        self._failed: dict[frozenset[str], tuple[float, PackageError]] = {}
         self._turn = asyncio.Lock()
         self._current: asyncio.Future[Environment] = asyncio.ensure_future(self._grow(self._named))
         self._growing: set[asyncio.Task[None]] = set()
@@ -96,10 +100,16 @@ class Provision:
     ) -> None:
         async with self._turn:
             await asyncio.shield(self._current)
+            key, now = frozenset(modules), asyncio.get_running_loop().time()
+            failed_at, failure = self._failed.get(key, (0.0, None))
             try:
+                if failure and now < failed_at + RETRY:
+                    raise failure
                 matches = await asyncio.to_thread(match, modules) if modules else []
                 grown = await self._grown(matches, warn)
             except PackageError as error:
+                if error is not failure:
+                    self._failed[key] = now, error
                 # Browsers stay without chunks until a map comes that they can compute.
                 warn(f"browsers cannot take part in this map: {error}")
                 return

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
+from nitocris import provision
 from nitocris.environment import Environment
 from nitocris.errors import PackageError
 from nitocris.matching import Match
@@ -28,10 +29,11 @@ class Bench:
     def __init__(self, *packages: str) -> None:
         self.announced: list[str | None] = []
         self.warnings: list[str] = []
+        self.looked_for: list[Collection[str]] = []
         self.provision = Provision(packages, self.match, self.prepare, self.announced.append)
 
-    @staticmethod
-    def match(modules: Collection[str]) -> list[Match]:
+    def match(self, modules: Collection[str]) -> list[Match]:
+        self.looked_for.append(modules)
         return [MATCHES[module] for module in sorted(modules) if module in MATCHES]
 
     @staticmethod
@@ -139,3 +141,21 @@ async def test_browsers_sit_out_a_map_whose_packages_cannot_be_had() -> None:
     assert held is None
     assert bench.warnings == ["browsers cannot take part in this map: broken cannot be had"]
     assert bench.announced[-1] == bench.hash_of()
+
+
+async def test_what_could_not_be_had_is_left_alone_for_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Maps of the same function in a row do not each start pip; a later one tries again."""
+    bench = Bench()
+
+    await bench.needs("broken")
+    await bench.needs("broken")
+    in_a_row = len(bench.looked_for)
+    monkeypatch.setattr(provision, "RETRY", 0.0)
+    await bench.needs("broken")
+
+    assert in_a_row == 1
+    assert len(bench.looked_for) == 2
+    assert bench.warnings == ["browsers cannot take part in this map: broken cannot be had"] * 3
+    assert bench.announced[-1] is None
