@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from .errors import RemoteError
 from .own_modules import OwnModule
 from .plan import PlannedPackage
 from .rehearsal import DryRun
+from .worker.processes import cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Check:
         run = self.dry_run
         if run is None or run.seconds is None or run.bytes_out is None:
             return ""
-        return advice(run.seconds, run.bytes_in, run.bytes_out, os.cpu_count() or 1)
+        return advice(run.seconds, run.bytes_in, run.bytes_out, cores())
 
     def __str__(self) -> str:
         """Returns the table and the sentences under it, for a terminal."""

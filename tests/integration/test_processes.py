@@ -28,12 +28,12 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 class Driven:
     """A process whose event loop is in another thread, so that a test can interrupt what runs."""
 
-    def __init__(self, max_memory: int | None = None) -> None:
+    def __init__(self, max_memory: int | None = None, threads: int = 1) -> None:
         self._loop = LoopThread("driven")
-        self.process = self._loop.run(self._start(max_memory))
+        self.process = self._loop.run(self._start(max_memory, threads))
 
-    async def _start(self, max_memory: int | None) -> ComputeProcess:
-        return ComputeProcess(max_memory)
+    async def _start(self, max_memory: int | None, threads: int) -> ComputeProcess:
+        return ComputeProcess(max_memory, threads)
 
     @property
     def pid(self) -> int:
@@ -302,3 +302,17 @@ def test_an_item_that_needs_too_much_memory_fails_in_words() -> None:
     assert "more memory than the 512 MiB that this worker's --max-memory allows" in str(error)
     assert process.pid == pid
     process.end()
+
+
+def test_numerical_libraries_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread for every core in each process would make all of them slow; the owner may say so."""
+    monkeypatch.setenv("MKL_NUM_THREADS", "7")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    driven = Driven(threads=3)
+    try:
+        introduce(driven, lambda name: os.environ.get(name))
+        limits, _ = compute(driven, ["OMP_NUM_THREADS", "MKL_NUM_THREADS"])
+    finally:
+        driven.end()
+
+    assert limits == ["3", "7"]

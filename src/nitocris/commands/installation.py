@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from packaging.requirements import Requirement
 
 from .. import environment
 from ..packages import WHEELS_VARIABLE, folders_from_environment
+from ..worker.processes import cores
 from .finding import Finding
 
 _BUILD = "install Nitocris from a wheel, or run make page in its folder, which needs Node 20"
@@ -100,6 +100,6 @@ def check_processes() -> Finding:
     return Finding(
         "processes",
         "ok",
-        f"{os.cpu_count()} cores; native workers start processes by spawn, whatever "
+        f"{cores()} cores; native workers start processes by spawn, whatever "
         f"multiprocessing does here ({multiprocessing.get_start_method()})",
     )

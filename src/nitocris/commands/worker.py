@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import NitocrisError
 from ..worker.native import AloneError, DismissedError, NativeWorker
+from ..worker.processes import cores
 from ..worker_process import (
     CERTIFICATE_VARIABLE,
     EXIT_ALONE,
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--processes",
         type=_processes,
-        default=os.cpu_count() or 1,
+        default=cores(),
         metavar="N",
         help="how many items to compute at once (default: the number of cores, %(default)s)",
     )

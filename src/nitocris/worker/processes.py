@@ -27,9 +27,21 @@ from .signals import Runs
 RUN = struct.Struct("<QI")
 """What precedes a frame: the number of the run, and how many blobs follow."""
 DONE = b""
+THREAD_LIMITS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"),
+    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS"),
+)
+"""What numerical libraries read; without, each process has a thread for every core."""
 DEATH_SECONDS = 1.0
 """How long a child that has closed its end may take to be gone."""
 _MAIN = "from nitocris.worker.child import main; main()"
+
+
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class ComputeProcess:
@@ -39,11 +51,14 @@ class ComputeProcess:
 
     Args:
         max_memory: Bytes of memory that it may have; an item that needs more fails.
+        threads: How many threads numerical libraries use in it, unless the environment says so.
         apart: Whether it is no part of this process's group, which a terminal or a notebook
             interrupts, stops and continues as one.
     """
 
-    def __init__(self, max_memory: int | None = None, *, apart: bool = False) -> None:
+    def __init__(
+        self, max_memory: int | None = None, threads: int = 1, *, apart: bool = False
+    ) -> None:
         # Here, since the child is killed at any moment and cannot clean up.
         self._folder = tempfile.mkdtemp(prefix="nitocris-worker-")
         self._run = 0
@@ -66,8 +81,10 @@ class ComputeProcess:
                 ],
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
+                env=dict.fromkeys(THREAD_LIMITS, str(threads))
+                | os.environ
                 # So that a set of texts has one order on all machines.
-                env=os.environ | {"PYTHONHASHSEED": "0"},
+                | {"PYTHONHASHSEED": "0"},
                 start_new_session=apart,
             )
         os.close(ending)

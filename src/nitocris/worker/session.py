@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from .. import protocol
 from ..errors import ProtocolError, RefusedError
-from .processes import ComputeProcess
+from .processes import ComputeProcess, cores
 from .signals import AGAIN_SECONDS
 
 PING_SECONDS = 15.0
@@ -107,7 +107,8 @@ class Session:
         self._send_frame = send
         self._blobs = blobs
         self._loop = asyncio.get_running_loop()
-        start = partial(ComputeProcess, max_memory, apart=apart)
+        threads = max(1, cores() // processes)
+        start = partial(ComputeProcess, max_memory, threads, apart=apart)
         self._places = [_Place(start) for _ in range(processes)]
         self._free = deque(self._places)
         self._maps: dict[int, asyncio.Task[_Work]] = {}
