@@ -46,10 +46,12 @@ class Pace:
     def learn(self, items: int, seconds: float) -> None:
         """Notes that `items` took `seconds` from when the worker was free for them.
 
-        Slower is believed at once, faster by and by.
+        Slower is believed at once, faster by and by; but the first answer had to wait for the
+        function as well, so it gives way to the second.
         """
         measured = seconds / items
-        known = self.seconds_per_item or measured
+        is_second = 0 < self.items == self.all_items
+        known = measured if is_second else self.seconds_per_item or measured
         self.items = items
         self.all_items += items
         self.all_seconds += seconds

@@ -252,7 +252,7 @@ class Coordinator:
                 keep_going or current.referee is not None,
                 retries,
                 current.referee is not None,
-                function.sha256,
+                mapped.code or function.sha256,
             )
         )
         ledger, now = self._scheduler.ledger_of(number), self._clock.now()
@@ -426,7 +426,7 @@ class Coordinator:
                 if current.referee:
                     current.referee.left()
 
-    async def receive(self, number: int, frame: bytes) -> None:
+    async def receive(self, number: int, frame: protocol.Buffer) -> None:
         """Takes a frame from an admitted device.
 
         Raises:

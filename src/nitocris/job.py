@@ -5,6 +5,7 @@ owner's thread: MappedFunction.of(function) --start_map--> Coordinator --Job.tex
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import textwrap
@@ -38,6 +39,13 @@ class MappedFunction:
     name: str
     source: str | None
     seed: str | None = None
+
+    @property
+    def code(self) -> str | None:
+        """What functions have in common that differ in their data only; None if unknown."""
+        if self.source is None:
+            return None
+        return hashlib.sha256(f"{self.name}\n{self.source}".encode()).hexdigest()
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Self:

@@ -70,7 +70,7 @@ class LocalWorker:
         self._coordinator.leave(self._number)
         await self._session.close()
 
-    async def _deliver(self, frame: bytes) -> None:
+    async def _deliver(self, frame: protocol.Buffer) -> None:
         if self._ending is not None:
             return
         try:

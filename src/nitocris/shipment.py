@@ -17,7 +17,7 @@ from __future__ import annotations
 import pickle
 import struct
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -117,8 +117,9 @@ class _Bodies:
 
 def _parts(shipment: memoryview, count: int, blobs: Mapping[str, Buffer]) -> Iterator[Buffer]:
     position = _HEAD.size + count * _PART.size
-    for index in range(count):
-        flags, length, digest = _PART.unpack_from(shipment, _HEAD.size + index * _PART.size)
+    rows = [_PART.unpack_from(shipment, _HEAD.size + at * _PART.size) for at in range(count)]
+    uses = Counter(digest for _, _, digest in rows)
+    for flags, length, digest in rows:
         data: Buffer
         if digest == _INLINE:
             data = shipment[position : position + length]
@@ -132,4 +133,6 @@ def _parts(shipment: memoryview, count: int, blobs: Mapping[str, Buffer]) -> Ite
         if flags & _READ_ONLY:
             yield view.toreadonly()
         else:
-            yield bytearray(view) if view.readonly else view
+            # Two arrays that are alike now need not be so later.
+            is_shared = digest != _INLINE and uses[digest] > 1
+            yield bytearray(view) if view.readonly or is_shared else view

@@ -17,6 +17,7 @@ from nitocris import codec, protocol
 from nitocris.background import LoopThread
 from nitocris.errors import ItemTimeoutError
 from nitocris.function import encode_function, encode_items
+from nitocris.protocol import Buffer
 from nitocris.worker.core import FLUSH_BYTES
 from nitocris.worker.processes import ComputeProcess
 from nitocris.worker.rules import Rules
@@ -43,7 +44,7 @@ class Driven:
         self,
         frame: bytes,
         blobs: Sequence[bytes] = (),
-        on_result: Callable[[bytes], None] = lambda _: None,
+        on_result: Callable[[Buffer], None] = lambda _: None,
     ) -> None:
         self._loop.run(self.process.run(frame, blobs, on_result))
 
@@ -84,7 +85,7 @@ def compute(process: Driven, items: list[Any], number: int = 1) -> tuple[list[An
     values: list[Any] = []
     failures: list[Any] = []
 
-    def on_result(frame: bytes) -> None:
+    def on_result(frame: Buffer) -> None:
         _, payload = protocol.decode_from_worker(frame)
         decoded: Any = codec.decode(payload)
         failures.extend((len(values) + place, error) for place, error, _ in decoded[1])
@@ -106,7 +107,7 @@ class Running:
         self._thread = threading.Thread(target=process.run, args=(frame, [], self._on_result))
         self._thread.start()
 
-    def _on_result(self, _: bytes) -> None:
+    def _on_result(self, _: Buffer) -> None:
         self.answered += 1
         self._answers.release()
 
@@ -178,7 +179,7 @@ def test_an_interruption_at_any_moment_spares_the_next_chunk(process: Driven) ->
 def test_a_chunk_that_is_unwanted_before_it_starts_does_not_start(process: Driven) -> None:
     """An interruption that came between its arrival and its first item is not lost."""
     introduce(process, spin)
-    answers: list[bytes] = []
+    answers: list[Buffer] = []
     process.process._runs.unwanted.value = process.process._run + 1
 
     process.run(chunk([1]), [], answers.append)

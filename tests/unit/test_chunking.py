@@ -96,6 +96,16 @@ def test_slower_is_believed_at_once_and_faster_by_and_by() -> None:
     assert 1.0 < learnt.seconds_per_item < 10.0
 
 
+def test_what_the_function_took_to_arrive_is_forgotten() -> None:
+    """It is in the first answer only, and chunks are not small for long because of it."""
+    learnt = Pace()
+    learnt.learn(1, 10.0)
+    learnt.learn(1, 0.001)
+
+    assert learnt.seconds_per_item == 0.001
+    assert next_count(learnt, None, 1) == 8
+
+
 def test_the_mean_tells_who_is_faster() -> None:
     """Over all items so far; a worker that answered nothing is the slowest."""
     learnt = pace(1, 3.0)

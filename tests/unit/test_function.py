@@ -51,6 +51,20 @@ def test_the_same_buffer_is_one_blob() -> None:
     assert [float(array.sum()) for (array,) in unpack(packed)] == [10_000.0, 10_000.0]
 
 
+def test_items_that_are_alike_are_still_several() -> None:
+    """Whoever changes one changes no other, also where blobs may be changed in place."""
+    packed = encode_items([(np.ones(10_000),), (np.ones(10_000),), (np.zeros(10_000),)], 0)
+    blobs = {each.id: bytearray(each.data) for each in packed.blobs}
+
+    items: Any = shipment.unpack(memoryview(packed.payload), blobs)
+    ((one,), (other,), (last,)) = items
+    one[:] = 5
+    last[:] = 5
+
+    assert other.sum() == 10_000.0
+    assert any(np.frombuffer(each)[0] == 5 for each in blobs.values())
+
+
 def test_what_the_owner_changes_afterwards_does_not_travel() -> None:
     """Everything is copied when it is encoded."""
     arrays = [np.ones(300), np.ones(10_000)]

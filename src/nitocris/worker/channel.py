@@ -38,8 +38,8 @@ class Channel:
         self._socket.sendall(_LENGTH.pack(len(view)))
         self._socket.sendall(view)
 
-    def receive(self) -> bytes:
-        """Returns the next message.
+    def receive(self) -> bytearray:
+        """Returns the next message, in memory that is nobody else's.
 
         Raises:
             EOFError: The other end is closed.
@@ -48,17 +48,15 @@ class Channel:
         (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
         return self._exactly(length)
 
-    def _exactly(self, size: int) -> bytes:
-        """Returns so many bytes, which are one piece of memory unless a signal comes between."""
-        parts: list[bytes] = []
-        missing = size
-        while missing:
-            part = self._socket.recv(missing, socket.MSG_WAITALL)
-            if not part:
+    def _exactly(self, size: int) -> bytearray:
+        content = bytearray(size)
+        left = memoryview(content)
+        while left:
+            count = self._socket.recv_into(left, 0, socket.MSG_WAITALL)
+            if not count:
                 raise EOFError("the other end is closed")
-            parts.append(part)
-            missing -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            left = left[count:]
+        return content
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -71,7 +69,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def __init__(
         self,
-        on_message: Callable[[bytes], None],
+        on_message: Callable[[Buffer], None],
         on_lost: Callable[[Exception | None], None],
     ) -> None:
         self._on_message = on_message
@@ -114,7 +112,7 @@ class Wire(asyncio.BufferedProtocol):
         if self._large is None:
             self._parse()
         elif self._filled == len(self._large):
-            message, self._large, self._filled = bytes(self._large), None, 0
+            message, self._large, self._filled = self._large, None, 0
             self._on_message(message)
 
     def _parse(self) -> None:

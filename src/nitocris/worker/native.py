@@ -13,6 +13,8 @@ import math
 import platform
 import random
 import sys
+from collections.abc import Awaitable, Callable
+from typing import cast
 
 import aiohttp
 
@@ -111,7 +113,9 @@ class NativeWorker:
         self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse
     ) -> None:
         blobs = BlobCache(http, self._base)
-        session = Session(socket.send_bytes, blobs, self._processes, self._max_memory)
+        # It takes any of them, whatever its annotation says.
+        send = cast(Callable[[protocol.Buffer], Awaitable[None]], socket.send_bytes)
+        session = Session(send, blobs, self._processes, self._max_memory)
         hello = protocol.Hello(
             protocol=protocol.PROTOCOL_VERSION,
             token=self._token,

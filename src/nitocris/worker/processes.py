@@ -66,7 +66,7 @@ class ComputeProcess:
         self._socket = ours
         self._wire: Wire | None = None
         self._is_lost = self._is_killed = False
-        self._on_result: Callable[[bytes], None] = _ignore
+        self._on_result: Callable[[Buffer], None] = _ignore
         self._running: asyncio.Future[None] | None = None
         # Closed by the system when this process ends, however it does.
         ending, self._lifeline = os.pipe()
@@ -93,7 +93,7 @@ class ComputeProcess:
         self,
         frame: Buffer,
         blobs: Sequence[Buffer] = (),
-        on_result: Callable[[bytes], None] | None = None,
+        on_result: Callable[[Buffer], None] | None = None,
     ) -> None:
         """Has the child process a frame, one at a time, and hands each result frame on as it comes.
 
@@ -114,7 +114,7 @@ class ComputeProcess:
         self._wire.send(RUN.pack(self._run, len(blobs)), frame, *blobs)
         await self._running
 
-    def _receive(self, message: bytes) -> None:
+    def _receive(self, message: Buffer) -> None:
         if message != DONE:
             self._on_result(message)
         elif self._running and not self._running.done():
@@ -166,4 +166,4 @@ class ComputeProcess:
             return None
 
 
-def _ignore(_: bytes) -> None: ...
+def _ignore(_: Buffer) -> None: ...

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from .. import protocol
 from ..errors import ProtocolError, RefusedError
+from ..protocol import Buffer
 from .processes import ComputeProcess, cores
 from .signals import AGAIN_SECONDS
 
@@ -97,7 +98,7 @@ class Session:
 
     def __init__(
         self,
-        send: Callable[[bytes], Awaitable[None]],
+        send: Callable[[Buffer], Awaitable[None]],
         blobs: BlobSource,
         processes: int,
         max_memory: int | None = None,
@@ -114,7 +115,7 @@ class Session:
         self._maps: dict[int, asyncio.Task[_Work]] = {}
         self._waiting: dict[int, _Lease] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self._outbox: asyncio.Queue[Buffer] = asyncio.Queue()
         self._asked = 0.0
         self._round_trip: float | None = None
         self._start(self._write())
@@ -260,7 +261,7 @@ class Session:
                 with contextlib.suppress(EOFError, OSError):
                     await place.process.run(frame)
 
-    def _forward(self, lease: _Lease, frame: bytes) -> None:
+    def _forward(self, lease: _Lease, frame: Buffer) -> None:
         if not lease.is_unwanted:
             self._outbox.put_nowait(frame)
 
