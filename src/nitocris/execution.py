@@ -458,7 +458,7 @@ class DistributedExecution(Executor):
         serving = self._lifetime.start()
         try:
             serving.loop.run(
-                asyncio.wait_for(serving.coordinator.wait_for_capacity(workers), timeout)
+                asyncio.wait_for(serving.coordinator.devices.wait_for_capacity(workers), timeout)
             )
         except TimeoutError:
             raise TimeoutError(

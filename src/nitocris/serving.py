@@ -242,7 +242,7 @@ class Serving:
             self._options.packages,
             None if runtime() is None else self._match,
             self._prepare,
-            self.coordinator.set_environment,
+            self.coordinator.devices.set_environment,
         )
 
     async def _listen(self, access: links.Access, port: int, owner: str | None) -> None:

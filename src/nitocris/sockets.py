@@ -120,7 +120,9 @@ class Sockets:
         if transport is None:
             return socket  # it has left meanwhile
         self._door.expect_hello(transport)
-        connection = Connection(socket, self._coordinator.count_sent, transport.abort, self._limits)
+        connection = Connection(
+            socket, self._coordinator.devices.count_sent, transport.abort, self._limits
+        )
         self._connections[connection] = ""
         try:
             hello = await self._admit(connection, request.remote, transport.abort)
@@ -146,10 +148,10 @@ class Sockets:
         """The life of one device."""
         environment = await self._environment()
         coordinator = self._coordinator
-        if refused := no_place(hello, coordinator.devices, self._max_devices):
+        if refused := no_place(hello, len(coordinator.devices), self._max_devices):
             self._refuse(connection, refused)
             return
-        number = coordinator.join(
+        number = coordinator.devices.join(
             connection,
             is_browser=hello.kind == "browser",
             name=hello.name,
@@ -158,12 +160,12 @@ class Sockets:
         )
         try:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
-            coordinator.inform(number)
-            coordinator.announce(number, hello.capacity)
+            coordinator.devices.inform(number)
+            coordinator.devices.announce(number, hello.capacity)
             async for frame in connection.frames(hurried=hello.kind == "native"):
-                await coordinator.receive(number, frame)
+                await coordinator.devices.receive(number, frame)
         finally:
-            coordinator.leave(number)
+            coordinator.devices.leave(number)
 
     async def _admit(
         self, connection: Connection, address: str | None, abort: Callable[[], None]
