@@ -84,7 +84,7 @@ class Dashboard:
     async def _dismiss(self, request: web.Request) -> web.Response:
         self._require_owner(request)
         number = int(request.match_info["number"])
-        if not self._coordinator.dismiss(number):
+        if not self._coordinator.devices.dismiss(number):
             raise web.HTTPNotFound(
                 text=f"Worker {number} is not connected (any more).\n", headers=_PRIVATE
             )

@@ -44,9 +44,9 @@ class Door:
         self.limits = limits
         self._proxies = proxies
         self._tls = tls
-        self._visitors: dict[asyncio.BaseTransport, _Visitor | _Handshake] = {}
+        self._visitors: dict[asyncio.BaseTransport, _Connection] = {}
         self._addresses: Counter[str] = Counter()
-        self._waiting: dict[_Visitor | _Handshake, None] = {}
+        self._waiting: dict[_Connection, None] = {}
         self._connections = min(limits.connections, _spare_files())
 
     def visitor(self, inner: asyncio.Protocol) -> asyncio.Protocol:
@@ -91,7 +91,7 @@ class Door:
         if not self._addresses[place]:
             del self._addresses[place]
 
-    def open(self, transport: asyncio.Transport, visitor: _Visitor | _Handshake) -> bool:
+    def open(self, transport: asyncio.Transport, visitor: _Connection) -> bool:
         """Lets a connection in, if there is room."""
         if len(self._visitors) >= self._connections:
             return False
@@ -103,20 +103,20 @@ class Door:
         self._visitors[transport] = visitor
         return True
 
-    def close(self, transport: asyncio.Transport, visitor: _Visitor | _Handshake) -> None:
+    def close(self, transport: asyncio.Transport, visitor: _Connection) -> None:
         """Forgets a connection that has ended."""
         if self._visitors.pop(transport, None):
             for address in visitor.counted:
                 self.leave(address)
             self.forget_waiting(visitor)
 
-    def note_waiting(self, visitor: _Visitor | _Handshake) -> None:
+    def note_waiting(self, visitor: _Connection) -> None:
         """Has a connection wait as the newest; the oldest one goes if they are too many."""
         self._waiting[visitor] = None
         if len(self._waiting) > self.limits.waiting:
             next(iter(self._waiting)).end()
 
-    def forget_waiting(self, visitor: _Visitor | _Handshake) -> None:
+    def forget_waiting(self, visitor: _Connection) -> None:
         """Has it wait no more."""
         self._waiting.pop(visitor, None)
         visitor.stop_waiting()
@@ -126,18 +126,16 @@ class Door:
         return visitor if isinstance(visitor, _Visitor) else None
 
 
-class _Handshake(asyncio.Protocol):
-    """A connection on which TLS is being agreed on; afterwards it is a visitor's."""
+class _Connection(asyncio.Protocol):
+    """What the door counts, if there was room for it.
 
-    def __init__(self, door: Door, visitor: _Visitor, tls: ssl.SSLContext) -> None:
+    Attributes:
+        counted: The address under which it is counted, if any.
+    """
+
+    def __init__(self, door: Door) -> None:
         self._door = door
-        self._visitor = visitor
-        self._tls = tls
         self._transport: asyncio.Transport | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._early: list[bytes] = []
-        """What has come before the visitor could take it."""
-        self._is_lost = False
         self.counted: tuple[str | None, ...] = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -146,6 +144,37 @@ class _Handshake(asyncio.Protocol):
             transport.abort()
             return
         self._transport = transport
+        self._let_in(transport)
+
+    def stop_waiting(self) -> None:
+        """Has no deadline of the door's any more."""
+
+    def end(self) -> None:
+        """Ends the connection at once."""
+        if self._transport:
+            self._transport.abort()
+
+    def _let_in(self, transport: asyncio.Transport) -> None:
+        """Begins."""
+        raise NotImplementedError
+
+
+class _Handshake(_Connection):
+    """A connection on which TLS is being agreed on; afterwards it is a visitor's.
+
+    It has a deadline of its own, which ends with the handshake.
+    """
+
+    def __init__(self, door: Door, visitor: _Visitor, tls: ssl.SSLContext) -> None:
+        super().__init__(door)
+        self._visitor = visitor
+        self._tls = tls
+        self._task: asyncio.Task[None] | None = None
+        self._early: list[bytes] = []
+        """What has come before the visitor could take it."""
+        self._is_lost = False
+
+    def _let_in(self, transport: asyncio.Transport) -> None:
         self._door.note_waiting(self)
         self._task = asyncio.get_running_loop().create_task(self._agree(transport))
 
@@ -154,14 +183,6 @@ class _Handshake(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._is_lost = True
-
-    def stop_waiting(self) -> None:
-        """Has a deadline of its own, which ends with the handshake."""
-
-    def end(self) -> None:
-        """Ends the connection at once."""
-        if self._transport:
-            self._transport.abort()
 
     async def _agree(self, transport: asyncio.Transport) -> None:
         seconds = self._door.limits.waiting_seconds
@@ -183,28 +204,21 @@ class _Handshake(asyncio.Protocol):
             self._visitor.data_received(data)
 
 
-class _Visitor(asyncio.Protocol):
+class _Visitor(_Connection):
     """One connection; it hands everything on to the server's own protocol."""
 
     def __init__(self, door: Door, inner: asyncio.Protocol) -> None:
-        self._door = door
+        super().__init__(door)
         self._inner = inner
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._read = 0
         self._most = 0
         self._is_http = True
         self.is_heard = False
-        self.counted: tuple[str | None, ...] = ()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        if not self._door.open(transport, self):
-            transport.abort()
-            return
-        self._transport = transport
+    def _let_in(self, transport: asyncio.Transport) -> None:
         self._inner.connection_made(transport)
         self.wait(self._door.limits.header_bytes, is_http=True)
 
@@ -253,10 +267,9 @@ class _Visitor(asyncio.Protocol):
             self._deadline = None
 
     def end(self) -> None:
-        """Ends the connection at once."""
+        """Ends the connection at once, and its deadline."""
         self._door.forget_waiting(self)
-        if self._transport:
-            self._transport.abort()
+        super().end()
 
     def resume_watching(self) -> None:
         """Ends the watch over one that does not read."""

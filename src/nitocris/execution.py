@@ -9,12 +9,10 @@ from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, Unpack
 
-from . import links, takeover
-from .addresses import Proxies
+from . import takeover
 from .call import (
     DEFAULT_TIMEOUT,
     Call,
@@ -22,27 +20,24 @@ from .call import (
     MapOptions,
     check_count,
     check_function,
-    check_text,
     in_step,
     starred,
 )
-from .display import Display, Observed
 from .errors import ClosedError, ConfigurationError
 from .function import share
 from .futures import RemoteFuture
 from .journal_writer import Durability
 from .lifetime import Lifetime
 from .mapping import run_map
-from .notebook import Notebook, is_notebook
+from .options import Options, checked, display_for
 from .preflight import check
 from .report import Report
 from .server import DEFAULT_MAX_DEVICES
 from .server_limits import ServerLimits
-from .serving import Options, Serving
+from .serving import Serving
 from .stats import Stats
 from .stream import Stream
 from .streaming import AsyncResults, Results, read_async
-from .tls import fingerprint, server_context
 from .verify import Verify, chosen
 from .worker.shared import Shared
 
@@ -56,11 +51,6 @@ T = TypeVar("T")
 BUFFER_ITEMS = 10_000
 """Of a stream, so that workers keep busy while the owner looks at a result, and memory stays
 flat."""
-
-MAX_TITLE_LENGTH = 200
-"""Characters: a line, also on a telephone."""
-MAX_DESCRIPTION_LENGTH = 2000
-"""Characters: a page of text that somebody reads before pressing Start."""
 
 
 class DistributedExecution(Executor):
@@ -153,20 +143,6 @@ class DistributedExecution(Executor):
         trusted_proxies: Sequence[str] = (),
         limits: ServerLimits | None = None,
     ) -> None:
-        if isinstance(packages, str | os.PathLike):
-            raise ConfigurationError(f"packages must be a list, such as [{str(packages)!r}]")
-        if isinstance(wheels, str | os.PathLike):
-            raise ConfigurationError(f"wheels must be a list of folders, such as [{wheels!r}]")
-        if results not in ("safe", "pickle"):
-            raise ConfigurationError(f"results={results!r} is not known; use 'safe' or 'pickle'")
-        if durability not in ("batched", "always"):
-            raise ConfigurationError(
-                f"durability={durability!r} is not known; use 'batched' or 'always'"
-            )
-        if journal is not None and results == "pickle":
-            raise ConfigurationError(
-                "a journal keeps plain data only: leave results='pickle' away, or the journal"
-            )
         self._limits = Limits(
             timeout_in_seconds=timeout_in_seconds,
             chunk_size=chunk_size,
@@ -175,31 +151,27 @@ class DistributedExecution(Executor):
             retry_on=retry_on,
         )
         self._verify = chosen(verify)
-        self._display = _display(progress)
+        self._display = display_for(progress)
         self._check = progress is True and not local_workers if check is None else check
-        self._options = Options(
-            title=Path(links.this_owner()).name
-            if title is None
-            else check_text("title", title, longest=MAX_TITLE_LENGTH),
-            description=None
-            if description is None
-            else check_text("description", description, longest=MAX_DESCRIPTION_LENGTH),
-            packages=tuple(packages),
-            wheels=tuple(Path(folder) for folder in wheels),
+        self._options = checked(
+            title=title,
+            description=description,
+            packages=packages,
+            wheels=wheels,
             host=host,
-            server_port=_check_port("server_port", server_port),
-            websocket_port=_check_port("websocket_port", websocket_port),
-            public_url=links.check_public_url(public_url) if public_url else None,
-            max_devices=check_count("max_devices", max_devices, low=1),
-            local_workers=check_count("local_workers", local_workers, low=0),
-            pickled_results=results == "pickle",
+            server_port=server_port,
+            websocket_port=websocket_port,
+            public_url=public_url,
+            max_devices=max_devices,
+            local_workers=local_workers,
+            results=results,
             display=self._display,
-            journal=None if journal is None else Path(journal),
+            journal=journal,
             durability=durability,
-            limits=limits or ServerLimits(),
-            proxies=Proxies(trusted_proxies),
-            tls=server_context(certfile, keyfile),
-            fingerprint=fingerprint(certfile) if certfile is not None else None,
+            limits=limits,
+            trusted_proxies=trusted_proxies,
+            certfile=certfile,
+            keyfile=keyfile,
         )
         self._classes: tuple[type, ...] = ()
         self._lifetime = Lifetime(partial(_serve, weakref.ref(self)), self._display)
@@ -455,15 +427,7 @@ class DistributedExecution(Executor):
             TimeoutError: They did not come within `timeout` seconds.
         """
         check_count("workers", workers, low=0)
-        serving = self._lifetime.start()
-        try:
-            serving.loop.run(
-                asyncio.wait_for(serving.coordinator.wait_for_capacity(workers), timeout)
-            )
-        except TimeoutError:
-            raise TimeoutError(
-                f"{serving.coordinator.capacity} of {workers} workers came within {timeout:g} s"
-            ) from None
+        self._lifetime.start().wait_for_workers(workers, timeout)
 
     def stats(self) -> Stats:
         """Returns what is known of running maps and connected workers at this moment.
@@ -482,9 +446,7 @@ class DistributedExecution(Executor):
         Raises:
             ConfigurationError: There was no map yet.
         """
-        serving, report = self._lifetime.serving, self._lifetime.last_report
-        if serving is not None:
-            report = serving.report()
+        report = self._lifetime.report()
         if report is None:
             raise ConfigurationError("there is no report before the first map")
         return report
@@ -549,21 +511,3 @@ def _serve(reference: weakref.ref[DistributedExecution]) -> Serving:
     if former is not None and not former._lifetime.running.works():
         former.close()
     return execution._serving(execution._options)
-
-
-def _display(progress: bool | Callable[[Stats], object]) -> Display:
-    if not isinstance(progress, bool) and callable(progress):
-        return Observed(progress)
-    if not progress:
-        return Display()
-    if is_notebook():
-        return Notebook()
-    from .terminal import Terminal  # here: tqdm reads about installed packages
-
-    return Terminal()
-
-
-def _check_port(name: str, value: int | None) -> int | None:
-    if value is not None and check_count(name, value, low=0) > 65535:
-        raise ConfigurationError(f"{name} must be at most 65535, not {value}")
-    return value

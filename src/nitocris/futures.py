@@ -22,12 +22,12 @@ from typing import Any, TypeVar, assert_never
 
 from . import events as ev
 from .call import Call
-from .coordinator import ToOwner
 from .deliveries import explained
 from .display import Display
 from .encoded import Encoded, encode
 from .errors import ClosedError
 from .function import Shipment, encode_arguments, modules_used_by
+from .open_map import ToOwner
 from .record import Record, open_record, readable
 from .running import Running
 from .serving import Serving

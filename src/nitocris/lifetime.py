@@ -86,6 +86,11 @@ class Lifetime:
         assert self._futures is not None
         return self._futures
 
+    def report(self) -> Report | None:
+        """Returns what became of the latest map, None before the first."""
+        serving = self.serving
+        return self.last_report if serving is None else serving.report()
+
     def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
         """Takes no more work, and ends when all is done; see `DistributedExecution.shutdown`."""
         self.running.end()

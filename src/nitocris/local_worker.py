@@ -39,10 +39,10 @@ class LocalWorker:
         self._tell = tell
         self._ending: asyncio.Task[None] | None = None
         self._session = Session(self._deliver, _Blobs(coordinator), processes, apart=True)
-        self._number = coordinator.join(
+        self._number = coordinator.devices.join(
             self, is_browser=False, name=platform.node() or None, address=ADDRESS
         )
-        coordinator.announce(self._number, processes)
+        coordinator.devices.announce(self._number, processes)
 
     def send(self, message: protocol.FromCoordinator, payload: bytes = b"") -> None:
         """Takes a frame from the coordinator."""
@@ -67,14 +67,14 @@ class LocalWorker:
         await self._ending
 
     async def _end(self) -> None:
-        self._coordinator.leave(self._number)
+        self._coordinator.devices.leave(self._number)
         await self._session.close()
 
     async def _deliver(self, frame: protocol.Buffer) -> None:
         if self._ending is not None:
             return
         try:
-            await self._coordinator.receive(self._number, frame)
+            await self._coordinator.devices.receive(self._number, frame)
         except ProtocolError as error:
             logger.warning("the local worker broke the protocol: %s", error)
             self.close(protocol.CLOSE_BAD_RESULTS, str(error))

@@ -15,11 +15,11 @@ from typing import Any, assert_never
 
 from . import events as ev
 from .call import Call
-from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
 from .display import Tracked, Tracker
 from .encoded import encode
 from .job import MappedFunction
+from .open_map import ToOwner
 from .preflight import Preflight
 from .record import open_record
 from .serving import Serving

@@ -18,13 +18,13 @@ from typing import Any
 from . import codec
 from . import events as ev
 from .call import Call
-from .coordinator import ToOwner
 from .encoded import Encoded
 from .errors import DecodeError, EncodeError
 from .fingerprint import ItemFingerprints, UnstableError, fingerprint_of_function
 from .job import MappedFunction
 from .journal import Row
 from .journal_writer import JournalWriter
+from .open_map import ToOwner
 
 MAX_ITEM_BYTES = 1024
 """Larger arguments are not kept beside their results: they are there for people to read."""

@@ -142,3 +142,7 @@ class Roster:
     def readers(self) -> list[Device]:
         """Returns the devices whose volunteers see the progress."""
         return [worker.device for worker in self if worker.is_browser]
+
+    def present(self) -> set[int]:
+        """Returns the devices that compute."""
+        return {worker.number for worker in self if worker.capacity}

@@ -6,58 +6,31 @@ thread, process or port behind.
 
 from __future__ import annotations
 
+import asyncio
 import os
-import ssl
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import links
-from .addresses import Proxies
 from .background import LoopThread
 from .coordinator import Coordinator
-from .display import Display
 from .environment import Environment, runtime
 from .errors import PortInUseError
 from .job import Job
-from .journal_writer import Durability, JournalWriter
+from .journal_writer import JournalWriter
 from .local_worker import LocalWorker
+from .options import Options
 from .provision import Provision
 from .report import Report
 from .server import Server
-from .server_limits import ServerLimits
 from .stats import Stats
 
 if TYPE_CHECKING:
     from .matching import Match
     from .packages import Places
     from .pip_resolver import Pip
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What an execution is to be like; see `DistributedExecution`."""
-
-    title: str
-    description: str | None
-    packages: tuple[str | os.PathLike[str], ...]
-    wheels: tuple[Path, ...]
-    host: str
-    server_port: int | None
-    websocket_port: int | None
-    public_url: str | None
-    max_devices: int
-    local_workers: int
-    pickled_results: bool
-    display: Display
-    limits: ServerLimits
-    proxies: Proxies
-    tls: ssl.SSLContext | None
-    fingerprint: bytes | None
-    journal: Path | None = None
-    durability: Durability = "batched"
 
 
 class Serving:
@@ -121,6 +94,20 @@ class Serving:
                 if self._stopped:
                     pip.stop()
             return self._places
+
+    def wait_for_workers(self, workers: int, timeout: float | None) -> None:
+        """Waits until so many chunks can be computed at once.
+
+        Raises:
+            TimeoutError: They cannot within `timeout` seconds.
+        """
+        coordinator = self.coordinator
+        try:
+            self.loop.run(asyncio.wait_for(coordinator.devices.wait_for_capacity(workers), timeout))
+        except TimeoutError:
+            raise TimeoutError(
+                f"{coordinator.capacity} of {workers} workers came within {timeout:g} s"
+            ) from None
 
     def require_packages(self) -> None:
         """Waits until the wheels are there.
@@ -242,7 +229,7 @@ class Serving:
             self._options.packages,
             None if runtime() is None else self._match,
             self._prepare,
-            self.coordinator.set_environment,
+            self.coordinator.devices.set_environment,
         )
 
     async def _listen(self, access: links.Access, port: int, owner: str | None) -> None:

@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 
 from . import events as ev
 from .call import Call
-from .coordinator import ToOwner
 from .deliveries import Deliveries, explained
 from .encoded import encode
 from .errors import ClosedError
+from .open_map import ToOwner
 from .preflight import Preflight
 from .record import Record, open_record
 from .running import Running

@@ -15,11 +15,11 @@ from typing import Any
 
 from . import events as ev
 from .call import Call
-from .coordinator import ToOwner
 from .encoded import Encoded
 from .errors import ClosedError, NotSendableError
 from .function import Shipment, encode_items, modules_used_by
 from .job import MappedFunction
+from .open_map import ToOwner
 from .record import Record, Taken, take_all
 from .serving import Serving
 from .spot_checks import SpotChecks

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from nitocris import DistributedExecution, ServerLimits
-from nitocris.coordinator import MAX_BAD_RESULTS
+from nitocris.devices import MAX_BAD_RESULTS
 from tests.attacks.floods import Target, fuzz, half_open, not_reading, trickling
 from tests.attacks.lies import HOSTILE_RESULTS, lie
 

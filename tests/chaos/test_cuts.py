@@ -97,7 +97,7 @@ async def an_exchange(d: DistributedExecution, proxy: Proxy, http: aiohttp.Clien
     helping.cancel()
     await asyncio.gather(helping, return_exceptions=True)
     async with asyncio.timeout(10):
-        while serving(d).coordinator._workers:
+        while serving(d).coordinator.devices:
             await asyncio.sleep(0.001)
     assert remains(d) == {}
 

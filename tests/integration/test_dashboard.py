@@ -148,7 +148,7 @@ async def test_no_page_may_ask_beforehand(bench: Bench, method: str, path: str) 
 async def test_statistics_and_link_are_told_to_the_owner(bench: Bench) -> None:
     """And kept by no cache."""
     socket = await bench.join()
-    await bench.coordinator.wait_for_capacity(2)
+    await bench.coordinator.devices.wait_for_capacity(2)
 
     status, text, headers = await bench.ask("/api/stats")
     link = json.loads((await bench.ask("/api/link"))[1])
@@ -188,7 +188,7 @@ async def test_prometheus_reads_the_metrics(bench: Bench) -> None:
 async def test_a_dismissed_device_is_told_and_gone(bench: Bench) -> None:
     """With the code and the reason after which it stays away; nobody is dismissed twice."""
     socket = await bench.join()
-    await bench.coordinator.wait_for_capacity(2)
+    await bench.coordinator.devices.wait_for_capacity(2)
 
     first, _, _ = await bench.ask("/api/workers/1/dismiss", method="POST")
     while (message := await socket.receive(timeout=10)).type is aiohttp.WSMsgType.BINARY:

@@ -279,7 +279,9 @@ async def test_a_capacity_for_an_old_environment_gets_no_chunk(
     mapping = asyncio.create_task(asyncio.to_thread(partial(owner.map, abs, [-1])))
     await device.send(protocol.Ping())
     first = await device.next_but_progress()
-    await device.send(protocol.Capacity(1, owner._lifetime.serving.coordinator._environment))  # type: ignore[union-attr]
+    assert owner._lifetime.serving
+    devices = owner._lifetime.serving.coordinator.devices
+    await device.send(protocol.Capacity(1, devices._environment))
 
     chunk = await device.next(protocol.Chunk)
     await device.send(*honest(chunk, [1]))

@@ -319,7 +319,7 @@ async def test_silence(serve: Open) -> None:
         url = f"{bench.base}/socket"
         async with bench.http.ws_connect(url, autoping=False) as socket:
             await socket.send_bytes(bench.hello())
-            while bench.coordinator.devices != 1:
+            while len(bench.coordinator.devices) != 1:
                 await asyncio.sleep(0)
             while bench.coordinator.devices:
                 await asyncio.sleep(0.01)

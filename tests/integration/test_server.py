@@ -378,7 +378,7 @@ async def test_a_device_that_leaves_before_its_hello_is_no_news(
     """It broke no rule, so the owner's terminal stays quiet."""
     async with bench.http.ws_connect(f"{bench.base}/socket"):
         pass
-    while bench.server._connections:
+    while bench.server._sockets._connections:
         await asyncio.sleep(0.001)
 
     assert not caplog.records

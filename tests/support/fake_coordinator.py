@@ -14,11 +14,11 @@ from typing import Any, cast
 from nitocris import DistributedExecution, codec, shipment
 from nitocris import events as ev
 from nitocris.background import LoopThread
-from nitocris.coordinator import ToOwner
 from nitocris.errors import ClosedError
 from nitocris.function import Shipment
 from nitocris.job import MappedFunction
 from nitocris.journal_writer import JournalWriter
+from nitocris.open_map import ToOwner
 from nitocris.serving import Serving
 from nitocris.stats import Stats
 

@@ -95,12 +95,12 @@ async def test_leases_outlive_a_pause() -> None:
     bench.coordinator.now()
     machine.pause(3600, is_stopped=True)
 
-    bench.coordinator._time_passed()
+    bench.coordinator._driver._time_passed()
     machine.work(GRACE_SECONDS - 1)
-    bench.coordinator._time_passed()
+    bench.coordinator._driver._time_passed()
     spared = bench.coordinator.retries
     machine.work(2)
-    bench.coordinator._time_passed()
+    bench.coordinator._driver._time_passed()
 
     assert spared == 0
     assert bench.coordinator.retries > 0

@@ -14,7 +14,8 @@ from nitocris import codec, protocol
 from nitocris import events as ev
 from nitocris.answers import decode_result
 from nitocris.awake import AwakeClock
-from nitocris.coordinator import LARGE_RESULT_BYTES, Coordinator
+from nitocris.coordinator import Coordinator
+from nitocris.devices import LARGE_RESULT_BYTES
 from nitocris.dismissal import BY_OWNER
 from nitocris.errors import ProtocolError
 from nitocris.function import encode_function, encode_items
@@ -53,13 +54,17 @@ class FakeDevice:
 
 
 class Bench:
-    """A coordinator, its owner and what the owner was told."""
+    """A coordinator, its owner and what the owner was told; time stands still."""
 
     def __init__(self, limits: ServerLimits | None = None, clock: AwakeClock | None = None) -> None:
+        began = asyncio.get_running_loop().time()
         self.told: list[str] = []
         self.shown: list[str] = []
         self.coordinator = Coordinator(
-            self.told.append, self.shown.append, limits=limits, clock=clock
+            self.told.append,
+            self.shown.append,
+            limits=limits,
+            clock=clock or AwakeClock(lambda: began, lambda: began),
         )
         self.devices: dict[int, FakeDevice] = {}
         self.notes: list[Any] = []
@@ -68,9 +73,9 @@ class Bench:
 
     def join(self, capacity: int = 1, *, is_browser: bool = False, is_here: bool = False) -> int:
         device = FakeDevice()
-        number = self.coordinator.join(device, is_browser=is_browser, is_here=is_here)
+        number = self.coordinator.devices.join(device, is_browser=is_browser, is_here=is_here)
         self.devices[number] = device
-        self.coordinator.announce(number, capacity)
+        self.coordinator.devices.announce(number, capacity)
         return number
 
     async def start(self, function: Callable[..., Any] = abs, **options: Any) -> int:
@@ -98,16 +103,16 @@ class Bench:
     async def answer(self, number: int, chunk: protocol.Chunk, value: object = 0) -> None:
         result = protocol.Result(chunk.lease, chunk.skip, 1, 0, True)
         frame = protocol.encode(result, codec.encode(([value], [])))
-        await self.coordinator.receive(number, frame)
+        await self.coordinator.devices.receive(number, frame)
 
     async def raise_for(self, number: int, chunk: protocol.Chunk, error: Exception) -> None:
         result = protocol.Result(chunk.lease, chunk.skip, 1, 1, True)
         frame = protocol.encode(result, codec.encode(([None], [(0, error, False)])))
-        await self.coordinator.receive(number, frame)
+        await self.coordinator.devices.receive(number, frame)
 
     async def fail(self, number: int, chunk: protocol.Chunk) -> None:
         failed = protocol.Failed(chunk.lease, "out of memory")
-        await self.coordinator.receive(number, protocol.encode(failed))
+        await self.coordinator.devices.receive(number, protocol.encode(failed))
 
 
 @pytest.fixture
@@ -151,8 +156,10 @@ async def test_what_a_device_returns_goes_to_another_one(bench: Bench) -> None:
     (chunk,) = bench.devices[pausing].take()
     other = bench.join()
 
-    bench.coordinator.announce(pausing, 0)
-    await bench.coordinator.receive(pausing, protocol.encode(protocol.Returned(chunk.lease)))
+    bench.coordinator.devices.announce(pausing, 0)
+    await bench.coordinator.devices.receive(
+        pausing, protocol.encode(protocol.Returned(chunk.lease))
+    )
 
     assert [each.skip for each in bench.devices[other].take()] == [chunk.skip]
     assert protocol.Cancel(chunk.lease) not in bench.devices[pausing].sent
@@ -174,14 +181,14 @@ async def test_the_owner_may_send_a_device_away(bench: Bench) -> None:
     sent, other = bench.join(), bench.join(capacity=0)
     await settled(lambda: bench.devices[sent].take())
 
-    known = bench.coordinator.dismiss(sent)
-    again = bench.coordinator.dismiss(99)
+    known = bench.coordinator.devices.dismiss(sent)
+    again = bench.coordinator.devices.dismiss(99)
 
     assert (known, again) == (True, False)
     assert bench.devices[sent].closed == (protocol.CLOSE_DISMISSED, BY_OWNER)
     assert bench.coordinator.capacity == 0
-    bench.coordinator.leave(sent)
-    bench.coordinator.announce(other, 1)
+    bench.coordinator.devices.leave(sent)
+    bench.coordinator.devices.announce(other, 1)
     await settled(lambda: bench.devices[other].take())
     assert not bench.devices[sent].take()
 
@@ -191,8 +198,8 @@ async def test_volunteers_are_told_how_far_the_maps_are(bench: Bench) -> None:
     native = bench.join()
     browser = bench.join(0, is_browser=True)
     bench.items = 2
-    bench.coordinator.inform(native)
-    bench.coordinator.inform(browser)
+    bench.coordinator.devices.inform(native)
+    bench.coordinator.devices.inform(browser)
     await bench.start()
     await settled(lambda: len(bench.devices[native].sent) == 3)
 
@@ -213,8 +220,9 @@ async def test_volunteers_are_told_how_far_the_maps_are(bench: Bench) -> None:
     ]
 
 
-async def test_a_late_chunk_reaches_a_second_device(bench: Bench) -> None:
+async def test_a_late_chunk_reaches_a_second_device() -> None:
     """The loop's own timer rings for it; the first answer wins, the other device is told."""
+    bench = Bench(clock=AwakeClock(asyncio.get_running_loop().time))
     slow, fast = bench.join(), bench.join()
     bench.items = 2
     await bench.start()
@@ -262,7 +270,7 @@ async def test_an_error_names_the_kind_of_worker(bench: Bench) -> None:
     result = protocol.Result(chunk.lease, 0, 1, 1, True)
 
     frame = protocol.encode(result, codec.encode(([None], failures)))
-    await bench.coordinator.receive(number, frame)
+    await bench.coordinator.devices.receive(number, frame)
 
     (fail,) = (note for note in bench.notes if isinstance(note, ev.Fail))
     assert fail.failed.worker == f"native worker {number}"
@@ -281,7 +289,7 @@ async def test_statistics_say_what_each_worker_did(bench: Bench) -> None:
     for chunk in bench.devices[bad].take()[:1]:
         await bench.fail(bad, chunk)
     ping = protocol.encode(protocol.Ping(0.25))
-    await bench.coordinator.receive(good, ping)
+    await bench.coordinator.devices.receive(good, ping)
 
     stats = bench.coordinator.stats()
     first, second = stats.workers
@@ -335,7 +343,7 @@ async def test_a_stranger_cannot_name_itself_in_a_terminals_language(bench: Benc
     """A name is one line without control characters."""
     name = "\x1b[2JFirefox\n153 \u202e"
 
-    bench.coordinator.join(FakeDevice(), is_browser=True, name=name, address="10.0.0.7")
+    bench.coordinator.devices.join(FakeDevice(), is_browser=True, name=name, address="10.0.0.7")
 
     (worker,) = bench.coordinator.stats().workers
     assert worker.name == "[2JFirefox 153"
@@ -352,9 +360,9 @@ async def test_what_items_print_is_shown_with_their_index(bench: Bench) -> None:
     def printed(lease: int) -> bytes:
         return protocol.encode(protocol.Output(lease, 0), codec.encode([(0, "hello\n")]))
 
-    await bench.coordinator.receive(worker, printed(lease))
-    await bench.coordinator.receive(worker, printed(999))
-    await bench.coordinator.receive(other, printed(lease))
+    await bench.coordinator.devices.receive(worker, printed(lease))
+    await bench.coordinator.devices.receive(worker, printed(999))
+    await bench.coordinator.devices.receive(other, printed(lease))
 
     assert bench.shown == ["item 0: hello"]
 
@@ -371,7 +379,7 @@ async def test_a_report_is_there_during_and_after_a_map(bench: Bench) -> None:
         for chunk in bench.devices[worker].take():
             result = protocol.Result(chunk.lease, 0, 1, 0, True, 1e9, ((0, 1e9),))
             frame = protocol.encode(result, codec.encode(([0], [])))
-            await bench.coordinator.receive(worker, frame)
+            await bench.coordinator.devices.receive(worker, frame)
             seen.append(bench.coordinator.history.report(came, asyncio.get_running_loop().time()))
 
     after = bench.coordinator.history.report(came, asyncio.get_running_loop().time())
@@ -396,7 +404,7 @@ async def test_a_worker_cannot_time_items_that_it_does_not_answer(bench: Bench) 
 
     result = protocol.Result(chunk.lease, 0, 1, 0, True, 1.0, ((1, 1.0),))
     frame = protocol.encode(result, codec.encode(([0], [])))
-    await bench.coordinator.receive(worker, frame)
+    await bench.coordinator.devices.receive(worker, frame)
 
     (stats,) = bench.coordinator.stats().workers
     assert (stats.items, stats.failures) == (0, 1)
@@ -418,8 +426,8 @@ async def test_the_size_of_a_result_is_limited() -> None:
     )
 
     with pytest.raises(ProtocolError, match="1001 bytes"):
-        await bench.coordinator.receive(number, protocol.encode(result, fits + b"x"))
-    await bench.coordinator.receive(number, protocol.encode(result, fits))
+        await bench.coordinator.devices.receive(number, protocol.encode(result, fits + b"x"))
+    await bench.coordinator.devices.receive(number, protocol.encode(result, fits))
 
     assert [note for note in bench.notes if isinstance(note, ev.Deliver)]
 
@@ -438,7 +446,7 @@ async def test_few_large_results_are_decoded_at_once(monkeypatch: pytest.MonkeyP
         assert go_on.wait(10)
         return decode_result(*arguments)
 
-    monkeypatch.setattr("nitocris.coordinator.decode_result", decode)
+    monkeypatch.setattr("nitocris.devices.decode_result", decode)
     value = bytes(LARGE_RESULT_BYTES)
     answers = [asyncio.create_task(bench.answer(number, chunk, value)) for chunk in chunks]
     while running[0] < 2:

@@ -8,16 +8,18 @@ references, so bytes can describe neither a cycle nor a value that unfolds a mil
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from numbers import Number
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from nitocris.codec import tags
 from nitocris.codec.hashes import check_hashes, check_hashes_everywhere
 from nitocris.codec.limits import DICT_ENTRY_BYTES
 from nitocris.codec.sequences import read_sequence, write_sequence
 from nitocris.codec.wire import Reader, UnencodableError, Writer, decodes, encodes
+
+_Set = TypeVar("_Set", set[Any], frozenset[Any])
 
 _CONTAINER_NODES = 2
 _SET_ENTRY_BYTES = 64
@@ -77,11 +79,7 @@ def _encode_set(writer: Writer, value: set[Any]) -> None:
 
 @decodes(tags.SET)
 def _decode_set(reader: Reader) -> set[object]:
-    elements = _read_elements(reader)
-    result = set(elements)
-    if len(result) != len(elements):
-        reader.refuse("a set with an element that occurs twice")
-    return result
+    return _read_elements(reader, set)
 
 
 @encodes(frozenset)
@@ -92,11 +90,7 @@ def _encode_frozenset(writer: Writer, value: frozenset[Any]) -> None:
 
 @decodes(tags.FROZENSET)
 def _decode_frozenset(reader: Reader) -> frozenset[object]:
-    elements = _read_elements(reader)
-    result = frozenset(elements)
-    if len(result) != len(elements):
-        reader.refuse("a frozenset with an element that occurs twice")
-    return result
+    return _read_elements(reader, frozenset)
 
 
 def _write_elements(writer: Writer, value: Collection[Any]) -> None:
@@ -106,11 +100,14 @@ def _write_elements(writer: Writer, value: Collection[Any]) -> None:
     write_sequence(writer, elements)
 
 
-def _read_elements(reader: Reader) -> list[Hashable]:
+def _read_elements(reader: Reader, kind: type[_Set]) -> _Set:
     elements = read_sequence(reader)
     reader.charge(_CONTAINER_NODES, _CONTAINER_BYTES + _SET_ENTRY_BYTES * len(elements))
     check_hashes(reader, elements)
-    return elements
+    result = kind(elements)
+    if len(result) != len(elements):
+        reader.refuse(f"a {kind.__name__} with an element that occurs twice")
+    return result
 
 
 @encodes(dict)

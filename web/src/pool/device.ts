@@ -4,22 +4,16 @@
 import { DownloadError, pause } from '../assets/download';
 import { type Environment, fetchEnvironment, NotReadyError, sizeOf } from '../assets/environment';
 import { fetchJob, type Job } from '../assets/job';
-import { type Snapshots, snapshotOf } from '../assets/snapshots';
-import { backoff, type Socket } from '../link/connection';
+import { snapshotOf } from '../assets/snapshots';
+import { backoff } from '../link/connection';
 import { strings } from '../strings';
 import { type Conditions, modeOf, type Wish } from './mode';
-import { Session } from './session';
+import { Session, type SessionPorts } from './session';
 import { POWERS, type Settings, USUAL_SETTINGS } from './settings';
 import type { Activity, Ask, Lookup, Snapshot, Standing } from './snapshot';
 
-export interface DevicePorts {
-  readonly fetch: typeof fetch;
-  readonly dial: () => Socket;
-  /** What the owner reads of this device. */
-  readonly name?: string | undefined;
-  readonly random: () => number;
-  readonly computeSource: string;
-  readonly snapshots: Snapshots;
+export interface DevicePorts
+  extends Pick<SessionPorts, 'fetch' | 'dial' | 'name' | 'random' | 'computeSource' | 'snapshots'> {
   readonly report: (snapshot: Snapshot) => void;
 }
 

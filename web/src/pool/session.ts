@@ -20,6 +20,7 @@ import { Statistics } from './statistics';
 export interface SessionPorts {
   readonly fetch: typeof fetch;
   readonly dial: () => Socket;
+  /** What the owner reads of this device. */
   readonly name?: string | undefined;
   readonly random: () => number;
   readonly computeSource: string;
