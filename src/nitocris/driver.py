@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 
 from . import events as ev
 from .awake import READING_SECONDS, AwakeClock
@@ -35,6 +36,8 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._clock = clock or AwakeClock(self._loop.time)
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = inf
+        """When it strikes; handles of other loops than asyncio's own do not always say."""
         self.scheduler = Scheduler()
         self._read_clock()
 
@@ -61,15 +64,13 @@ class Driver:
         if deadline is not None:
             deadline = self._clock.on_loop(deadline)
         if self._timer is not None:
-            if (
-                deadline is not None
-                and self._timer.when() <= deadline
-                and not self._timer.cancelled()
-            ):
+            is_set = deadline is not None and self._timer_at <= deadline
+            if is_set and not self._timer.cancelled():
                 return
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
+            self._timer_at = deadline
             self._timer = self._loop.call_at(deadline, self._time_passed)
 
     def _time_passed(self) -> None:
