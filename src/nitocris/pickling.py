@@ -109,6 +109,18 @@ def pickled(value: object) -> Pickled:
     return parts
 
 
+def looked_through(value: object) -> Pickled:
+    """Returns the modules that a pickle of a value names and mentions, and nothing of its contents.
+
+    Raises:
+        Exception: Whatever pickling raises.
+    """
+    parts = Pickled()
+    with modules_in_memory_by_value() as in_memory:
+        _Looking(_Nowhere(), parts, in_memory, whole=value).dump(value)
+    return parts
+
+
 def _part(parts: Pickled, data: bytes, *, read_only: bool = True) -> Part:
     if len(data) < BLOB_BYTES:
         return Part(memoryview(data), read_only)
@@ -150,6 +162,13 @@ class _File:
         return None
 
 
+class _Nowhere:
+    """Forgets what is written to it."""
+
+    def write(self, data: Buffer) -> int:
+        return memoryview(data).nbytes
+
+
 def _is_large_array_of_objects(array: Any) -> bool:
     return bool(array.dtype.hasobject) and bool(array.nbytes >= BLOB_BYTES)
 
@@ -169,7 +188,9 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no typ
         {CodeType: _reduce_code}, cloudpickle.CloudPickler.dispatch_table
     )
 
-    def __init__(self, file: _File, parts: Pickled, in_memory: InMemory, whole: object) -> None:
+    def __init__(
+        self, file: _File | _Nowhere, parts: Pickled, in_memory: InMemory, whole: object
+    ) -> None:
         super().__init__(file, protocol=5, buffer_callback=self._keep_in_band)
         self._parts = parts
         self._whole = whole
@@ -229,6 +250,13 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no typ
             if raw.nbytes < IN_BAND_BYTES:
                 return True
             self._parts.buffers.append(_part(self._parts, bytes(raw), read_only=raw.readonly))
+        return False
+
+
+class _Looking(_Pickler):
+    """Copies no buffer and computes no hash."""
+
+    def _keep_in_band(self, buffer: pickle.PickleBuffer) -> bool:  # noqa: ARG002
         return False
 
 
