@@ -7,7 +7,7 @@
 # make chaos   60 SIGKILLs a minute among 20 native workers, for some minutes
 # make kills   200 SIGKILLs of an owner that keeps a journal
 # make attacks 200,000 fuzzed frames, lies and minutes of floods, while an honest map runs
-# make engines real clusters of Dask and Ray, killed, grown and started again
+# make engines real clusters of Dask and Ray beside a browser, killed, grown and started again
 # make joblib  joblib's own tests of its backends, over ours
 # make soak    five million items through one page: its memory, its chart, its longest tasks
 # make docs    docs/api.md, from the docstrings
@@ -106,7 +106,7 @@ attacks: $(ENVIRONMENT)
 	NITOCRIS_FUZZED_FRAMES=200000 NITOCRIS_ATTACK_SECONDS=40 NITOCRIS_LIE_ROUNDS=50 \
 		$(BIN)/python -m pytest -p no:cacheprovider --timeout 600 tests/attacks
 
-engines: ready $(BENCH_ENVIRONMENT)
+engines: ready browsers $(BENCH_ENVIRONMENT)
 	.venv-bench/bin/python -m pytest -p no:cacheprovider tests/engines tests/integration/test_dask.py
 	.venv-bench/bin/python examples/10_dask_cluster.py
 

@@ -19,7 +19,12 @@ from .results import ROOT
 STOP_SECONDS = 10.0
 """For a system to end by itself."""
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": str(ROOT),
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Else Ray's workers, and ours on it, wait for all other processes, as those of no other system.
+    "RAY_worker_niceness": "0",
+}
 
 
 class Failure(Exception):

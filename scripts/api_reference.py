@@ -26,6 +26,16 @@ What names no module of its own is imported from `nitocris`.
 RELATED = ("call.MapOptions", "streaming.Results", "streaming.AsyncResults", "futures.RemoteFuture")
 """What is not imported by users, but is taken or returned by what is."""
 
+INTEGRATIONS = (
+    "pandas.apply",
+    "testing.LocalExecution",
+    "pytest_plugin.nitocris_execution",
+    "engines.dask.join",
+    "engines.ray.join",
+    "engines.joining.Joined",
+)
+"""What goes under other libraries and on engines, in modules of their own."""
+
 
 def main() -> int:
     """Returns 1 if the file is not up to date and was to be checked only."""
@@ -53,6 +63,16 @@ def _page() -> Iterator[str]:
         yield from _class(each)
     for path in RELATED:
         yield from _class(package[path], f" (`nitocris.{path.rpartition('.')[0]}`)")
+    yield "## `NitocrisBackend` (`nitocris.joblib`)\n"
+    yield from _text(package["joblib.NitocrisBackend"])  # its methods are for joblib
+    for path in INTEGRATIONS:
+        found = package[path]
+        if isinstance(found, griffe.Function):
+            yield f"## `nitocris.{path}`\n"
+            yield _signature(found.signature(return_type=True))
+            yield from _text(found)
+        else:
+            yield from _class(found, f" (`nitocris.{path.rpartition('.')[0]}`)")
     for each in errors:
         yield from _class(each)
 

@@ -17,7 +17,7 @@ from . import own_modules, shipment
 from .captures import reason_not_sendable
 from .errors import NotSendableError
 from .own_modules import Needs
-from .pickling import Blob, Pickled, joined, modules_of, of_parts, pickled
+from .pickling import Blob, Pickled, joined, looked_through, of_parts, pickled
 from .worker import sources
 from .worker.rules import Rules
 from .worker.shared import Shared
@@ -141,8 +141,8 @@ def modules_used_by(*values: object) -> set[str]:
     functions that are pickled by value, and what the owner's own modules import.  These themselves
     are not among them: they travel.
     """
-    referenced, mentioned = modules_of(values)
-    return set(own_modules.needs(referenced, mentioned).imports)
+    parts = looked_through(values)
+    return set(own_modules.needs(parts.referenced, parts.mentioned).imports)
 
 
 def _blame(items: list[tuple[Any, ...]], start: int, error: Exception) -> NotSendableError:

@@ -7,18 +7,17 @@
 
 joblib knows no entry points, so the import registers the backend.
 
-    Parallel --BatchedCalls--> submit --Batch(function), calls--> d.submit --> worker
-    BatchCompletionCallBack <-- future <-------------------------------------- list of results
+    Parallel --BatchedCalls--> Gathering --Batch(function), calls--> d.submit --> worker
+    BatchCompletionCallBack <-- futures <------------------------------------ list of results
 
 joblib hands tasks over only as others are done, so it groups them into batches itself, by its own
-rule of 0.2 to 2 seconds, and each batch is a chunk.
+rule of 0.2 to 2 seconds.  Those that are short all the same travel together.
 """
 
 from __future__ import annotations
 
 import operator
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from types import ModuleType
@@ -26,7 +25,7 @@ from typing import Any
 
 from .errors import ClosedError, ConfigurationError, RemoteError
 from .execution import DistributedExecution
-from .futures import RemoteFuture
+from .gathering import Gathering
 from .worker.calls import Batch
 
 try:
@@ -79,9 +78,10 @@ class NitocrisBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
             )
         super().__init__(nesting_level=nesting_level, **others)
         self._execution = execution
-        self._changing = threading.Lock()
-        self._pending: dict[Future[list[Any]], Any] = {}
-        """The `Parallel` that each future is for."""
+        self._gathering = Gathering(
+            lambda function, calls: execution.submit(Batch(function), calls),
+            lambda: execution.stats().capacity,
+        )
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Returns how many tasks can be computed at once, or will be when more devices come.
@@ -104,18 +104,15 @@ class NitocrisBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
 
     def submit(
         self, func: BatchedCalls, callback: Callable[[Any], object] | None = None
-    ) -> RemoteFuture[list[Any]]:
+    ) -> Future[list[Any]]:
         """Has a worker compute a batch of tasks."""
         function, calls = _parts(func.items)
-        future = self._execution.submit(Batch(function), calls)
-        with self._changing:
-            self._pending[future] = getattr(callback, "parallel", None)
-        future.add_done_callback(self._forget)
+        future = self._gathering.submit(function, calls, getattr(callback, "parallel", None))
         if callback is not None:
             future.add_done_callback(callback)
         return future
 
-    def retrieve_result_callback(self, out: RemoteFuture[list[Any]]) -> list[Any]:
+    def retrieve_result_callback(self, out: Future[list[Any]]) -> list[Any]:
         """Returns the results of a batch that is done.
 
         Raises:
@@ -132,23 +129,17 @@ class NitocrisBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
 
     def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002  # it stays ready
         """Cancels what is left of a call of `Parallel` that failed or was given up."""
-        with self._changing:
-            pending = list(self._pending.items())
-        for future, parallel in pending:
-            if getattr(parallel, "_aborting", True):  # others may use this backend, too
-                future.cancel()
+        # Others may use this backend, too.
+        self._gathering.cancel(lambda parallel: getattr(parallel, "_aborting", True))
 
     def terminate(self) -> None:
         """Forgets what was learnt of the tasks' times; the workers stay."""
         self.reset_batch_stats()
+        self._gathering.forget()
 
     def get_nested_backend(self) -> tuple[SequentialBackend, int]:
         """Returns what `Parallel` inside a task uses."""
         return SequentialBackend(nesting_level=(self.nesting_level or 0) + 1), 1
-
-    def _forget(self, future: Future[list[Any]]) -> None:
-        with self._changing:
-            self._pending.pop(future, None)
 
 
 def as_raised(error: RemoteError) -> RemoteError:

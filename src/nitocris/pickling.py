@@ -109,18 +109,16 @@ def pickled(value: object) -> Pickled:
     return parts
 
 
-def modules_of(value: object) -> tuple[set[str], set[str]]:
-    """Returns the modules that a value's pickle references, and those that it mentions.
-
-    Nothing is kept of the pickle, so large arrays cost nothing.
+def looked_through(value: object) -> Pickled:
+    """Returns the modules that a pickle of a value names and mentions, and nothing of its contents.
 
     Raises:
         Exception: Whatever pickling raises.
     """
     parts = Pickled()
     with modules_in_memory_by_value() as in_memory:
-        _Observer(_Nowhere(), parts, in_memory, whole=value).dump(value)
-    return parts.referenced, parts.mentioned
+        _Looking(_Nowhere(), parts, in_memory, whole=value).dump(value)
+    return parts
 
 
 def _part(parts: Pickled, data: bytes, *, read_only: bool = True) -> Part:
@@ -165,7 +163,7 @@ class _File:
 
 
 class _Nowhere:
-    """What a pickler writes to when its pickle is not wanted."""
+    """Forgets what is written to it."""
 
     def write(self, data: Buffer) -> int:
         return memoryview(data).nbytes
@@ -255,10 +253,10 @@ class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no typ
         return False
 
 
-class _Observer(_Pickler):
-    """Notes modules only."""
+class _Looking(_Pickler):
+    """Copies no buffer and computes no hash."""
 
-    def _keep_in_band(self, buffer: pickle.PickleBuffer) -> bool:  # noqa: ARG002  # pickle's
+    def _keep_in_band(self, buffer: pickle.PickleBuffer) -> bool:  # noqa: ARG002
         return False
 
 

@@ -17,7 +17,9 @@ from dask.distributed import Client, LocalCluster
 from nitocris import ConfigurationError
 from nitocris.engines.dask import join
 from nitocris.engines.machine import Link
+from tests.browser.conftest import Open
 from tests.support.engines import (
+    IN_BROWSER,
     Execution,
     eventually,
     long_map,
@@ -53,6 +55,16 @@ def test_devices_of_others_take_part_in_the_same_map(client: Client) -> None:
 
         assert [item for item, _ in results] == list(range(60))
         assert len({parent for _, parent in results}) == 3
+
+
+def test_a_browser_and_the_cluster_compute_one_map(client: Client, volunteer: Open) -> None:
+    with nobody_is_left(), Execution() as d, join(d, client):
+        volunteer(d.url).start()
+        d.wait_for_workers(3, timeout=30)
+        expected = {IN_BROWSER, *(each.pid for each in native_workers())}
+        assert len(expected) == 3
+        with long_map(d) as results:
+            assert eventually(lambda: parents(results) == expected)
 
 
 def test_a_killed_worker_costs_nothing_and_its_successor_joins(client: Client) -> None:

@@ -12,7 +12,9 @@ from ray.cluster_utils import Cluster
 
 from nitocris import ConfigurationError
 from nitocris.engines.ray import join
+from tests.browser.conftest import Open
 from tests.support.engines import (
+    IN_BROWSER,
     Execution,
     eventually,
     long_map,
@@ -49,6 +51,17 @@ def test_a_node_computes_with_others_and_ends() -> None:
 
         assert [item for item, _ in results] == list(range(60))
         assert len({parent for _, parent in results}) == 2
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_browser_and_a_node_compute_one_map(volunteer: Open) -> None:
+    with nobody_is_left(), Execution() as d, join(d):
+        volunteer(d.url).start()
+        d.wait_for_workers(3, timeout=60)
+        expected = {IN_BROWSER, *(each.pid for each in native_workers())}
+        assert len(expected) == 2
+        with long_map(d) as results:
+            assert eventually(lambda: parents(results) == expected, seconds=60)
 
 
 @pytest.mark.usefixtures("cluster")

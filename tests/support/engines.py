@@ -28,6 +28,10 @@ def slowly(item: int) -> tuple[int, int]:
     return item, os.getppid()
 
 
+IN_BROWSER = 1
+"""What `os.getppid` says there."""
+
+
 def native_workers() -> list[psutil.Process]:
     """Returns the native workers that this process has started, or whom it started has.
 

@@ -13,7 +13,7 @@ import pytest
 
 from nitocris import shipment
 from nitocris.function import Shipment, encode_function, encode_items
-from nitocris.pickling import APART_BYTES, pickled
+from nitocris.pickling import APART_BYTES, looked_through, pickled
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -151,3 +151,12 @@ def test_contents_around_the_border_arrive(size: int) -> None:
 def test_the_size_that_travels_is_known() -> None:
     """The pickle and all that is beside it."""
     assert 4_000_000 < pickled([np.ones(250_000), b"x" * 2_000_000]).nbytes < 4_001_000
+
+
+@pytest.mark.parametrize("value", LARGE, ids=lambda value: type(value).__name__)
+def test_looking_through_finds_the_modules_and_keeps_nothing(value: Any) -> None:
+    """What a map needs is asked of the same arrays again, whose bytes nobody wants then."""
+    whole, found = pickled((np.square, value)), looked_through((np.square, value))
+
+    assert (found.referenced, found.mentioned) == (whole.referenced, whole.mentioned)
+    assert whole.nbytes >= APART_BYTES > found.nbytes == len(found.blobs) == 0
