@@ -47,7 +47,7 @@ def main() -> int:
     if options.saboteurs:
         harms = saboteurs.measure()
         print(saboteurs.table(harms), end="")
-        failed += [each for each in harms if each.wrong > saboteurs.MOST_WRONG]
+        failed += [each for each in harms if each.worst > saboteurs.MOST_WRONG]
         failed += [each for each in harms if each.work > saboteurs.MOST_WORK]
     if not options.seeds:
         return 1 if failed else 0
