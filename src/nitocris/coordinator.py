@@ -60,6 +60,7 @@ class _Map:
     indexed: bool
     new_referee: Callable[[int], Referee] | None
     """Makes one for a map of which so many items are delivered; None without verification."""
+    withdraw: Callable[[Sequence[int]], None] | None
     referee: Referee | None = None
     known: int = 0
     """Minus how many known items were lent."""
@@ -191,6 +192,7 @@ class Coordinator:
         verify: Verify | None = None,
         hold: bool = False,
         hidden: int = 0,
+        withdraw: Callable[[Sequence[int]], None] | None = None,
     ) -> int:
         """Opens a map and returns its number; what the owner must know goes to `inbox`.
 
@@ -210,6 +212,8 @@ class Coordinator:
             verify: How results of volunteers are to be believed, None for as they come.
             hold: Whether those that may be undone are kept until the map is over.
             hidden: How many leading arguments of each item the owner did not give.
+            withdraw: Takes the indexes of items that were delivered because of devices that were
+                found to lie, on the loop's thread; None where no journal has them.
         """
         number = self._next_map
         self._next_map += 1
@@ -236,6 +240,7 @@ class Coordinator:
             mapped,
             indexed,
             partial(new_referee, verify) if verify else None,
+            withdraw,
         )
         self._blobs.keep(number, function.blobs)
         self._bulletin.stir()
@@ -603,7 +608,10 @@ class Coordinator:
 
     def _regret(self, verdict: Regret) -> None:
         if current := self._maps.get(verdict.map):
-            self._tell(verdict.told(current.mapped.name, indexed=current.indexed))
+            kept = current.withdraw is not None
+            self._tell(verdict.told(current.mapped.name, indexed=current.indexed, kept=kept))
+            if current.withdraw:
+                current.withdraw(verdict.items)
 
     def _present(self) -> Set[int]:
         """Returns the devices that compute."""

@@ -302,8 +302,14 @@ class Futures:
             return
         group = self._groups.get(note.key)
         if group is None:
-            receive = note.record.receive if note.record else self._inbox.put
-            number = start_map(self._serving, note.call, note.function, receive, indexed=False)
+            number = start_map(
+                self._serving,
+                note.call,
+                note.function,
+                self._inbox.put,
+                note.record,
+                indexed=False,
+            )
             group = _Group(note.call, note.key, number, note.record)
             self._groups[note.key] = self._by_number[number] = group
         group.unfinished += 1

@@ -160,7 +160,11 @@ class Quorum:
         """Decides about what waited for this machine."""
         for index in self._lone.take_waiting():
             case = self._open.get(index)
-            if case is not None:
+            if case is None or case.arbitrating:
+                continue
+            if self._is_forsaken(case):  # perhaps since a device that was asked has left
+                self._decide_here(index, case)
+            else:
                 self._consider(index, case)
         return self._finished()
 
@@ -178,7 +182,7 @@ class Quorum:
         """Looks for items that only devices could confirm which are not there any more."""
         if self._verify.arbiter:
             for index, case in list(self._open.items()):
-                if case.votes and not case.arbitrating and not self._present() - case.voters:
+                if not case.arbitrating and self._is_forsaken(case):
                     self._decide_here(index, case)
         return self._finished()
 
@@ -292,11 +296,15 @@ class Quorum:
                 "With arbiter='local' this machine decides"
             )
             self._fail(index, case, ev.Failed(disagreement, "", len(case.votes)))
-        elif arbiter and case.votes and not self._present() - case.voters:
+        elif arbiter and self._is_forsaken(case):
             self._decide_here(index, case)
         else:
             case.asked = True
             self._verdicts.doubt(index, case)
+
+    def _is_forsaken(self, case: Case) -> bool:
+        """Whether it has answers, and nobody is there who could give another one."""
+        return bool(case.votes) and not self._present() - case.voters
 
     def _decide_here(self, index: int, case: Case) -> None:
         """Confirms an item that nobody else can; one device's answers only as far as need be."""

@@ -154,6 +154,29 @@ def test_a_known_answer_that_is_none_ends_the_map() -> None:
         assert d.stats().capacity == 2
 
 
+def test_a_journal_forgets_what_liars_had_agreed_on(tmp_path: Path) -> None:
+    """Handed over is handed over; but who resumes gets what is right."""
+    confirmed = Verify(trust_after=1_000)
+    journal = tmp_path / "run.nitocris"
+    with Execution(journal=journal, verify=confirmed) as d:
+        with volunteers(d.url, "wrong", "wrong"):
+            d.wait_for_workers(2)
+            stream = d.imap(pow, range(40), itertools.repeat(2), buffersize=4)
+            lies: list[object] = [next(stream) for _ in range(4)]
+            with volunteers(d.url, "honest", "honest"):
+                d.wait_for_workers(4)
+                rest: list[object] = list(stream)
+        trust = d.report().trust
+    assert lies == ["a lie"] * 4
+    assert trust is not None
+    assert len(trust.banned) == 2
+    assert {0, 1, 2, 3} <= {*trust.doubtful}
+
+    with Execution(journal=journal) as d, volunteers(d.url, "honest"):
+        assert d.map(pow, range(40), itertools.repeat(2)) == [x**2 for x in range(40)]
+        assert d.report().reused == 36 - rest.count("a lie"), "the others were kept"
+
+
 def test_by_default_only_volunteers_from_elsewhere_are_confirmed() -> None:
     """From when the first one joins, in the middle of a stream; a browser here is believed."""
     with Execution() as d:

@@ -227,7 +227,7 @@ KINDS = tuple(kinds(random.Random()))
 def table(harms: Sequence[Harm]) -> str:
     """Returns a table in Markdown."""
     lines = [
-        "| saboteurs | share | wrong | wrong at worst | work | work at worst | caught | honest sent away |",
+        "| saboteurs | share | wrong | at worst | work | at worst | caught | honest sent away |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [

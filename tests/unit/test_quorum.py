@@ -454,9 +454,9 @@ def test_what_was_handed_over_because_of_a_liar_is_told() -> None:
     )
     assert (
         "worker 1 was found to lie after 1 results of f had been handed over that rest on it"
-        in (first.told("f", indexed=False))
+        in (first.told("f", indexed=False, kept=False))
     )
-    assert ": items 7." in first.told("f", indexed=True)
+    assert ": items 7." in first.told("f", indexed=True, kept=True)
 
 
 def test_the_bound_is_the_published_formula() -> None:
