@@ -49,6 +49,8 @@ class Case:
     arbitrating: bool = False
     """Whether this machine computes it."""
     disputed: bool = False
+    disowned: list[Vote] = field(default_factory=list)
+    """Answers of liars, which stand for nothing; but an answer that differs is doubted."""
     belief: Vote | None = None
     how: How = How.SINGLE
     told: bool = False

@@ -157,6 +157,7 @@ class Coordinator:
         verify: Verify | None = None,
         hold: bool = False,
         hidden: int = 0,
+        withdraw: Callable[[Sequence[int]], None] | None = None,
     ) -> int:
         """Opens a map and returns its number; what the owner must know goes to `inbox`.
 
@@ -176,11 +177,13 @@ class Coordinator:
             verify: How results of volunteers are to be believed, None for as they come.
             hold: Whether those that may be undone are kept until the map is over.
             hidden: How many leading arguments of each item the owner did not give.
+            withdraw: Takes the indexes of items that were delivered because of devices that were
+                found to lie, on the loop's thread; None where no journal has them.
         """
         number = self._next_map
         self._next_map += 1
 
-        current = OpenMap(function, registry, inbox, mapped, indexed)
+        current = OpenMap(function, registry, inbox, mapped, indexed, withdraw)
         self._maps[number] = current
         self._blobs.keep(number, function.blobs)
         self._bulletin.stir()

@@ -15,7 +15,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +160,17 @@ class Journal:
                 "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)",
                 (row.key, row.function, row.item, row.value, time.time(), row.checksum),
             )
+
+    def remove(self, keys: Iterable[bytes]) -> None:
+        """Removes results, for certain from the next `commit` on.
+
+        Raises:
+            sqlite3.Error, UnicodeDecodeError: It cannot be written: one of `FAULTS`.
+        """
+        with self._lock:
+            if not self._file.in_transaction:
+                self._file.execute("BEGIN")
+            self._file.executemany("DELETE FROM results WHERE key = ?", ((key,) for key in keys))
 
     def commit(self) -> None:
         """Keeps what was added, also if the machine stops now.

@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -26,7 +27,8 @@ COMMIT_SECONDS = 1.0
 
 Durability: TypeAlias = Literal["batched", "always"]
 
-_Work: TypeAlias = tuple[Callable[[], Iterable[Row]], Callable[[], None]]
+_Work: TypeAlias = tuple[Callable[[], None], Callable[[], None]]
+"""What changes the journal, and what is done then."""
 
 
 class JournalWriter:
@@ -78,7 +80,15 @@ class JournalWriter:
             rows: Called in the thread of the journal.
             then: The same; with `durability="always"` when the rows are on the disk.
         """
-        self._queue.put((rows, then))
+        self._queue.put((partial(self._put, rows), then))
+
+    def remove(self, keys: Callable[[], Iterable[bytes]]) -> None:
+        """Has results removed that were added before.
+
+        Args:
+            keys: Called in the thread of the journal.
+        """
+        self._queue.put((partial(self._remove, keys), _do_nothing))
 
     def close(self) -> None:
         """Writes what is left and closes the file."""
@@ -96,8 +106,8 @@ class JournalWriter:
             if work is None:
                 self._commit()
                 return
-            rows, then = work
-            self._write(rows)
+            change, then = work
+            self._write(change)
             if self._always or self._seconds_left() == 0:
                 self._commit()
             try:
@@ -108,14 +118,24 @@ class JournalWriter:
     def _seconds_left(self) -> float | None:
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
-    def _write(self, rows: Callable[[], Iterable[Row]]) -> None:
+    def _put(self, rows: Callable[[], Iterable[Row]]) -> None:
+        for row in rows():
+            self.journal.put(row)
+            self._is_changed()
+
+    def _remove(self, keys: Callable[[], Iterable[bytes]]) -> None:
+        self.journal.remove(keys())
+        self._is_changed()
+
+    def _is_changed(self) -> None:
+        if self._due is None:
+            self._due = time.monotonic() + COMMIT_SECONDS
+
+    def _write(self, change: Callable[[], None]) -> None:
         if self.problem:
             return
         try:
-            for row in rows():
-                self.journal.put(row)
-                if self._due is None:
-                    self._due = time.monotonic() + COMMIT_SECONDS
+            change()
         except FAULTS as error:
             self._give_up(error)
         except Exception:
@@ -139,3 +159,7 @@ class JournalWriter:
         self._warn(
             f"the journal {self.problem}; the maps go on, but results from now on are not kept."
         )
+
+
+def _do_nothing() -> None:
+    pass

@@ -44,8 +44,7 @@ def run_map(serving: Serving, call: Call) -> list[Any]:
     inbox: queue.SimpleQueue[ToOwner] = queue.SimpleQueue()
     encoded = encode(call)
     record = open_record(serving.journal, call, encoded, inbox.put)
-    receive = inbox.put if record is None else record.receive
-    number = start_map(serving, call, encoded, receive)
+    number = start_map(serving, call, encoded, inbox.put, record)
 
     def fail(failed: ev.Failed) -> None:
         inbox.put(ev.Fail(number, 0, failed))

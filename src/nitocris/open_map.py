@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,6 +24,8 @@ class OpenMap:
         inbox: Gets demands, results and the end, on the loop's thread.
         mapped: What volunteers may see of the function.
         indexed: Whether the index of an item means something to the owner.
+        withdraw: Takes the indexes of items that were delivered because of devices that were found
+            to lie; None where no journal has them.
     """
 
     function: Shipment
@@ -31,6 +33,7 @@ class OpenMap:
     inbox: Callable[[ToOwner], None]
     mapped: MappedFunction
     indexed: bool
+    withdraw: Callable[[Sequence[int]], None] | None = None
 
     def label(self, index: int) -> str:
         """What the owner calls an item."""

@@ -160,7 +160,11 @@ class Quorum:
         """Decides about what waited for this machine."""
         for index in self._lone.take_waiting():
             case = self._open.get(index)
-            if case is not None:
+            if case is None or case.arbitrating:
+                continue
+            if self._is_forsaken(case):  # perhaps since a device that was asked has left
+                self._decide_here(index, case)
+            else:
                 self._consider(index, case)
         return self._finished()
 
@@ -178,7 +182,7 @@ class Quorum:
         """Looks for items that only devices could confirm which are not there any more."""
         if self._verify.arbiter:
             for index, case in list(self._open.items()):
-                if case.votes and not case.arbitrating and not self._present() - case.voters:
+                if not case.arbitrating and self._is_forsaken(case):
                     self._decide_here(index, case)
         return self._finished()
 
@@ -220,21 +224,34 @@ class Quorum:
             self._voted.setdefault(worker, set()).add(index)
         case.votes.append(vote)
         checked = self._verify.check is not None and not failed
+        again = bool(case.disowned) and len(case.votes) == 1
+        if again:
+            alone = self._is_trusted(worker) and self._repeats(case, vote)
         single = alone and not failed and len(case.votes) == 1 and not checked
         if not vote.own:
-            self._trust.answered(worker, compared=not single)
+            compared = again or not single
+            self._trust.answered(worker, self._verify.recheck, compared=compared)
+            self._tally.compared += compared
         if checked and not vote.own:
             self._check(index, case, vote)
         elif single:
             self._believe(index, case, [vote], How.SINGLE)
         else:
-            self._tally.compared += not vote.own
             self._consider(index, case)
+
+    def _is_trusted(self, worker: int) -> bool:
+        return self._trust.confirmations(worker) >= self._verify.trust_after
+
+    def _repeats(self, case: Case, vote: Vote) -> bool:
+        """Whether a liar answered the same: most answers of most liars are right."""
+        try:
+            return any(len(groups([vote, each], self._equal)) == 1 for each in case.disowned)
+        except Exception:
+            return False  # `_consider` says so
 
     def _check(self, index: int, case: Case, vote: Vote) -> None:
         assert self._verify.check is not None
         assert vote.worker is not None
-        self._tally.compared += 1
         try:
             item = self._arguments(case.payload, index - case.parcel)
             right = bool(self._verify.check(item, vote.value))
@@ -279,11 +296,15 @@ class Quorum:
                 "With arbiter='local' this machine decides"
             )
             self._fail(index, case, ev.Failed(disagreement, "", len(case.votes)))
-        elif arbiter and case.votes and not self._present() - case.voters:
+        elif arbiter and self._is_forsaken(case):
             self._decide_here(index, case)
         else:
             case.asked = True
             self._verdicts.doubt(index, case)
+
+    def _is_forsaken(self, case: Case) -> bool:
+        """Whether it has answers, and nobody is there who could give another one."""
+        return bool(case.votes) and not self._present() - case.voters
 
     def _decide_here(self, index: int, case: Case) -> None:
         """Confirms an item that nobody else can; one device's answers only as far as need be."""
@@ -387,6 +408,7 @@ class Quorum:
             case = self._cases.get(each)
             if case is None or (case.belief and case.how is How.CHECK):
                 continue
+            case.disowned += [vote for vote in case.votes if vote.worker == worker]
             case.votes = [vote for vote in case.votes if vote.worker != worker]
             if case.belief and not case.votes:
                 case.belief = None

@@ -9,7 +9,7 @@ Each item stays here from when it is supplied until its result comes, as two has
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -28,6 +28,9 @@ from .open_map import ToOwner
 
 MAX_ITEM_BYTES = 1024
 """Larger arguments are not kept beside their results: they are there for people to read."""
+
+MAX_WITHDRAWABLE = 100_000
+"""The latest results of a stream can be removed again, so that it needs no more memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,10 @@ class Record:
         call: What the owner wants.
         encoded: Its function.
         deliver: Takes results for the owner.
+
+    Attributes:
+        deliver: The same.
+        may_withdraw: Whether results may turn out to rest on nobody but liars, later.
     """
 
     def __init__(
@@ -89,6 +96,9 @@ class Record:
         self._waiting: dict[int, tuple[bytes, bytes]] = {}
         """Key and arguments of items that have been supplied, by their indexes."""
         self._reused = 0
+        self._kept: dict[int, bytes] = {}
+        """Keys of results that may be withdrawn, by their indexes; the oldest first."""
+        self.may_withdraw = False
         self.deliver = deliver
 
     def take(self, items: Iterator[tuple[Any, ...]], index: int, count: int, most: int) -> Taken:
@@ -125,6 +135,14 @@ class Record:
         else:
             rows = partial(self._rows, note)
             self._writer.add(rows, partial(self.deliver, note))
+
+    def withdraw(self, indexes: Sequence[int]) -> None:
+        """Removes results from the journal, so that another run computes them again."""
+
+        def keys() -> Iterator[bytes]:
+            return (self._kept.pop(index) for index in indexes if index in self._kept)
+
+        self._writer.remove(keys)
 
     def end(self, items: int) -> None:
         """Notes that all items have been taken, and says how many of them were there."""
@@ -180,7 +198,14 @@ class Record:
                 encoded = codec.encode(value, self._registry)
             except EncodeError:  # it came as data, but is larger than data may be
                 continue
+            if self.may_withdraw:
+                self._keep(index, waiting[0])
             yield Row(waiting[0], self._number, waiting[1], encoded)
+
+    def _keep(self, index: int, key: bytes) -> None:
+        self._kept[index] = key
+        if len(self._kept) > MAX_WITHDRAWABLE:
+            del self._kept[next(iter(self._kept))]
 
 
 def open_record(

@@ -212,4 +212,7 @@ class Referees:
     def _regret(self, verdict: Regret) -> None:
         if judged := self._maps.get(verdict.map):
             current = judged.current
-            self._tell(verdict.told(current.mapped.name, indexed=current.indexed))
+            kept = current.withdraw is not None
+            self._tell(verdict.told(current.mapped.name, indexed=current.indexed, kept=kept))
+            if current.withdraw:
+                current.withdraw(verdict.items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from .verify import Verify
 
 
 class SpotChecks:
-    """Chooses known items, so that they look like a chunk of the map.
+    """Chooses known items, so that they look like a chunk of the map; any thread may ask.
 
     Args:
         verify: What the owner wants.
@@ -22,6 +23,7 @@ class SpotChecks:
         self._verify = verify
         self._chance = chance
         self._deck: list[tuple[Any, Any]] = []
+        self._drawing = threading.Lock()
 
     def choose(self, like: Sequence[tuple[Any, ...]]) -> tuple[list[tuple[Any, ...]], list[object]]:
         """Returns argument tuples and their results beside a chunk of the map, or none of them.
@@ -34,7 +36,8 @@ class SpotChecks:
         """
         if not like or self._chance.random() >= self._verify.spot:
             return [], []
-        pairs = [self._draw() for _ in like]
+        with self._drawing:
+            pairs = [self._draw() for _ in like]
         return [_arguments(item, len(like[0])) for item, _ in pairs], [each for _, each in pairs]
 
     def _draw(self) -> tuple[Any, Any]:

@@ -91,8 +91,7 @@ class Stream:
         encoded = encode(self._call)
         self._carried = encoded.shipment.modules
         self._record = record = open_record(serving.journal, self._call, encoded, self._receive)
-        receive = self._receive if record is None else record.receive
-        number = start_map(serving, self._call, encoded, receive)
+        number = start_map(serving, self._call, encoded, self._receive, record)
         self._opened = serving, number
         self._preflight = Preflight(
             serving,

@@ -30,6 +30,7 @@ def start_map(
     call: Call,
     encoded: Encoded,
     inbox: Callable[[ToOwner], None],
+    record: Record | None,
     *,
     indexed: bool = True,
 ) -> int:
@@ -40,19 +41,24 @@ def start_map(
         call: What the owner wants.
         encoded: Its function.
         inbox: Gets what the owner must know.
+        record: Keeps the results in a journal, on their way there.
         indexed: Whether the index of an item means something to the owner.
 
     Raises:
         ClosedError: The execution is closed.
     """
     opened: list[int] = []
+    # A stream hands its results over at once, and a buffer waits for them.
+    hold = indexed and call.buffersize is None
+    if record and call.verify and not hold:
+        record.may_withdraw = True
     mapped = MappedFunction.of(call.function)  # here: it reads files, for which no loop waits
 
     async def start() -> int:
         number = await serving.coordinator.start_map(
             encoded.shipment,
             encoded.registry,
-            inbox,
+            record.receive if record else inbox,
             mapped=mapped,
             total=call.total,
             chunk_size=call.limits.chunk_size,
@@ -62,9 +68,9 @@ def start_map(
             retries=call.limits.retries,
             indexed=indexed,
             verify=call.verify,
-            # A stream hands its results over at once, and a buffer waits for them.
-            hold=indexed and call.buffersize is None,
+            hold=hold,
             hidden=call.hidden,
+            withdraw=record.withdraw if record else None,
         )
         opened.append(number)
         return number

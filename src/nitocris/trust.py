@@ -5,6 +5,7 @@ probability 1 - 1/n, where n is how many were confirmed in a row, and never more
 owner's share for rechecks allows.  A proven lie ends that for good.
 Compared are also the answers by which a device confirms others; one that had fewer of these is
 rechecked more, so that no device goes by chance with few comparisons.
+Where devices lie that had been trusted, there are more of them: then all are rechecked more.
 (D. P. Anderson, "BOINC: A Platform for Volunteer Computing", J. Grid Computing 18, 2020, 5.3.)
 
 Chance comes from outside, so the same numbers give the same decisions.
@@ -24,6 +25,10 @@ BEHIND, AHEAD = 2.0, 0.25
 """Times the share for rechecks: the probability of one for a device of which less, or more than
 that share of its answers was compared, since it also confirms others by chance."""
 
+WARINESS, WARIEST = 20.0, 1.5
+"""By how much the share for rechecks grows for each trusted device that lies, as a share of those
+that were trusted, and how many times as great it becomes at most: docs/trust.md has the costs."""
+
 
 class Standing(Enum):
     """What a device is to the owner."""
@@ -40,8 +45,11 @@ class _Repute:
     network: str
     standing: Standing
     confirmed: int = 0
+    trusted: bool = False
     answers: int = 0
     compared: int = 0
+    extra: float = 0.0
+    """How many more of them than the owner's share were to be compared."""
 
 
 class Trust:
@@ -54,6 +62,10 @@ class Trust:
     def __init__(self, chance: Callable[[], float]) -> None:
         self._chance = chance
         self._reputes: dict[int, _Repute] = {}
+        self._trusted = 0
+        """How many devices have been trusted."""
+        self._fallen = 0
+        """How many of these were found to lie."""
 
     def joined(
         self, worker: int, name: str, network: str, *, own: bool, here: bool = False
@@ -103,15 +115,30 @@ class Trust:
         repute = self._reputes[worker]
         if repute.confirmed < trust_after:
             return False
-        behind = repute.compared <= recheck * repute.answers  # so with 1, always
-        probability = recheck * (BEHIND if behind else AHEAD)
+        if not repute.trusted:
+            repute.trusted = True
+            self._trusted += 1
+        behind = repute.compared <= recheck * repute.answers + repute.extra  # so with 1, always
+        probability = self._wary(recheck) * (BEHIND if behind else AHEAD)
         return self._chance() >= max(probability, 1 / repute.confirmed)
 
-    def answered(self, worker: int, *, compared: bool) -> None:
-        """Notes an answer of a stranger, and whether it is compared with another one."""
+    def answered(self, worker: int, recheck: float, *, compared: bool) -> None:
+        """Notes an answer of a stranger.
+
+        Args:
+            worker: The device.
+            recheck: As for `leaves_alone`.
+            compared: Whether it is compared with another answer.
+        """
         repute = self._reputes[worker]
         repute.answers += 1
+        repute.extra += self._wary(recheck) - recheck
         repute.compared += compared
+
+    def _wary(self, recheck: float) -> float:
+        """Returns the share for rechecks, which is greater where trust was abused."""
+        abused = self._fallen / max(1, self._trusted)
+        return min(1.0, recheck * min(WARIEST, 1 + WARINESS * abused))
 
     def confirmations(self, worker: int) -> int:
         """How many answers of a device turned out to be right."""
@@ -124,6 +151,7 @@ class Trust:
     def lied(self, worker: int) -> None:
         """Notes a proven lie."""
         repute = self._reputes[worker]
+        self._fallen += repute.trusted
         repute.standing, repute.confirmed = Standing.BANNED, 0
 
 

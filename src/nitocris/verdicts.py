@@ -31,20 +31,22 @@ class Regret:
     device: str
     items: Sequence[int]
 
-    def told(self, function: str, *, indexed: bool) -> str:
+    def told(self, function: str, *, indexed: bool, kept: bool) -> str:
         """Returns the sentence.
 
         Args:
             function: The name of what is mapped.
             indexed: Whether the index of an item means something to the owner.
+            kept: Whether they are in a journal, which forgets them.
         """
         shown = ", ".join(map(str, sorted(self.items)[:MAX_LISTED]))
         more = len(self.items) - MAX_LISTED
+        forgotten = "; the journal has forgotten them" if kept else ""
         which = f": items {shown}{f' and {more:,} more' if more > 0 else ''}" if indexed else ""
         return (
             f"{self.device} was found to lie after {len(self.items):,} results of {function} had "
             f"been handed over that rest on it{which}. They cannot be taken back; "
-            "report().trust.doubtful has them."
+            f"report().trust.doubtful has them{forgotten}."
         )
 
 

@@ -114,6 +114,31 @@ def test_known_answers_find_the_only_device_to_lie(tmp_path: Path) -> None:
         assert database.execute("SELECT count(*) FROM results").fetchone() == (6,)
 
 
+def test_futures_are_checked_by_known_answers_as_maps_are() -> None:
+    """The liar is sent away before anybody else is there; a wrong known answer is an error."""
+    known = [((number, 2), number**2) for number in range(100, 110)]
+    spots = Verify(trust_after=1_000, spot=1.0, known=known, arbiter=None)
+    with Execution(verify=spots) as d, volunteers(d.url, "wrong"):
+        d.wait_for_workers(1)
+        futures = [d.submit(pow, number, 2) for number in range(6)]
+        while d.stats().capacity:
+            time.sleep(0.01)
+
+        with volunteers(d.url, "honest", "honest"):
+            assert [future.result(timeout=20) for future in futures] == [0, 1, 4, 9, 16, 25]
+            assert d.submit(pow, 3, exp=2).result(timeout=20) == 9
+        with pytest.raises(ConfigurationError, match="takes 3 arguments"):
+            d.submit(pow, 3, 2, 5)
+
+    wrong = Verify(spot=1.0, known=[((3, 2), 10)])
+    with Execution(verify=wrong) as d, volunteers(d.url, "honest"):
+        d.wait_for_workers(1)
+        futures = [d.submit(pow, number, 2) for number in range(50)]
+
+        assert isinstance(futures[-1].exception(timeout=20), ConfigurationError)
+        assert d.submit(pow, 3, exp=2).result(timeout=20) == 9, "others go on"
+
+
 def test_a_known_answer_that_is_none_ends_the_map() -> None:
     """This machine has seen that the device is right, and the mistake is the owner's."""
     wrong = Verify(spot=1.0, known=[((3, 2), 10)])
@@ -127,6 +152,29 @@ def test_a_known_answer_that_is_none_ends_the_map() -> None:
         with pytest.raises(ConfigurationError, match="known has no results for seed="):
             d.map(lambda _, rng: 0, [1], seed=1)
         assert d.stats().capacity == 2
+
+
+def test_a_journal_forgets_what_liars_had_agreed_on(tmp_path: Path) -> None:
+    """Handed over is handed over; but who resumes gets what is right."""
+    confirmed = Verify(trust_after=1_000)
+    journal = tmp_path / "run.nitocris"
+    with Execution(journal=journal, verify=confirmed) as d:
+        with volunteers(d.url, "wrong", "wrong"):
+            d.wait_for_workers(2)
+            stream = d.imap(pow, range(40), itertools.repeat(2), buffersize=4)
+            lies: list[object] = [next(stream) for _ in range(4)]
+            with volunteers(d.url, "honest", "honest"):
+                d.wait_for_workers(4)
+                rest: list[object] = list(stream)
+        trust = d.report().trust
+    assert lies == ["a lie"] * 4
+    assert trust is not None
+    assert len(trust.banned) == 2
+    assert {0, 1, 2, 3} <= {*trust.doubtful}
+
+    with Execution(journal=journal) as d, volunteers(d.url, "honest"):
+        assert d.map(pow, range(40), itertools.repeat(2)) == [x**2 for x in range(40)]
+        assert d.report().reused == 36 - rest.count("a lie"), "the others were kept"
 
 
 def test_by_default_only_volunteers_from_elsewhere_are_confirmed() -> None:

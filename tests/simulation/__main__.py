@@ -47,8 +47,8 @@ def main() -> int:
     if options.saboteurs:
         harms = saboteurs.measure()
         print(saboteurs.table(harms), end="")
-        failed += [each for each in harms if each.wrong > saboteurs.MOST_WRONG]
-        failed += [each for each in harms if each.work > saboteurs.MOST_WORK]
+        failed += [each for each in harms if each.worst > saboteurs.MOST_WRONG]
+        failed += [each for each in harms if each.most_work > saboteurs.MOST_WORK]
     if not options.seeds:
         return 1 if failed else 0
     seeds = range(options.first, options.first + options.seeds)

@@ -23,7 +23,7 @@ from .world import Device, EqualCosts, SimulatedMap, Simulation
 VOLUNTEERS = 60
 ITEMS = 4_000
 SHARES = (0.05, 0.1, 0.2)
-SEEDS = range(5000, 5010)
+SEEDS = range(7000, 7040)
 """No constant was tuned on them; that was done on seeds from 1000 on."""
 MOST_WRONG = 0.005
 MOST_WORK = 1.35
@@ -182,6 +182,7 @@ class Harm:
     wrong: float
     worst: float
     work: float
+    most_work: float
     caught: float
     accused: int
     """Honest volunteers that were sent away, in all seeds together."""
@@ -207,12 +208,14 @@ def harm(kind: str, share: float, seeds: Sequence[int] = SEEDS, *, hold: bool = 
     courts = [suffer(kind, share, seed, hold=hold) for seed in seeds]
     liars = sum(len(court.lies) for court in courts)
     wrong = [len(court.wrong) / ITEMS for court in courts]
+    work = [court.computed / ITEMS for court in courts]
     return Harm(
         kind,
         share,
         sum(wrong) / len(seeds),
         max(wrong),
-        sum(court.computed for court in courts) / len(seeds) / ITEMS,
+        sum(work) / len(seeds),
+        max(work),
         sum(len({*court.accused} & court.lies.keys()) for court in courts) / max(1, liars),
         sum(len({*court.accused} - court.lies.keys()) for court in courts),
     )
@@ -224,12 +227,12 @@ KINDS = tuple(kinds(random.Random()))
 def table(harms: Sequence[Harm]) -> str:
     """Returns a table in Markdown."""
     lines = [
-        "| saboteurs | share | wrong | wrong at worst | work | caught | honest sent away |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| saboteurs | share | wrong | at worst | work | at worst | caught | honest sent away |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [
         f"| {each.kind} | {each.share:.0%} | {each.wrong:.2%} | {each.worst:.2%} "
-        f"| {each.work:.3f} | {each.caught:.0%} | {each.accused} |"
+        f"| {each.work:.3f} | {each.most_work:.3f} | {each.caught:.0%} | {each.accused} |"
         for each in harms
     ]
     return "\n".join(lines) + "\n"

@@ -23,7 +23,7 @@ from nitocris.health import MAX_STRIKES
 from nitocris.job import MappedFunction
 from nitocris.report import Provenance
 from nitocris.server_limits import ServerLimits
-from nitocris.verify import OUTSIDE
+from nitocris.verify import OUTSIDE, Verify
 
 NOTHING = Provenance("", "", None, (), "")
 
@@ -497,3 +497,38 @@ async def test_a_volunteer_from_another_machine_has_running_maps_verified(bench:
     untouched = await bench.start(verify=None)
     assert bench.coordinator.history.report(NOTHING, 1.0).trust is None
     bench.coordinator.cancel_map(untouched)
+
+
+async def test_a_lie_undoes_what_rests_on_the_liar_in_all_maps_that_run(bench: Bench) -> None:
+    """A trusted device answers in one map alone, and lies in another: the first asks again."""
+    liar = bench.join(2, is_browser=True)
+    bench.coordinator._referees._trust._reputes[liar].confirmed = 10**12
+    chunks: list[protocol.Chunk] = []
+
+    async def chunk_of(number: int) -> protocol.Chunk:
+        while not any(chunk.map == number for chunk in chunks):
+            await asyncio.sleep(0.001)
+            chunks.extend(bench.devices[liar].take())
+        return next(chunk for chunk in chunks if chunk.map == number)
+
+    bench.items = 2  # so that the first map is not over
+    first = await bench.start(verify=Verify(trust_after=1, recheck=1e-9), hold=True)
+    await bench.answer(liar, await chunk_of(first), "a lie")
+    while not any(isinstance(note, ev.Held) for note in bench.notes):
+        await asyncio.sleep(0.001)
+    bench.taken = 0
+    second = await bench.start(verify=Verify(check=lambda _item, _result: False), hold=True)
+    caught = await chunk_of(second)
+    other = bench.join(0, is_browser=True)
+    await bench.answer(liar, caught)
+    while not bench.devices[liar].closed:
+        await asyncio.sleep(0.001)
+    bench.coordinator.devices.leave(liar)
+
+    asked: list[int] = []
+    bench.coordinator.devices.announce(other, 9)
+    while asked.count(first) < 2:  # the item that nobody has answered, and the one that is undone
+        await asyncio.sleep(0.001)
+        asked += [chunk.map for chunk in bench.devices[other].take()]
+    bench.coordinator.cancel_map(first)
+    bench.coordinator.cancel_map(second)

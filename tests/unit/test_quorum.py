@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -119,13 +120,59 @@ def test_a_device_is_rechecked_more_that_was_compared_less(
     trust = Trust(lambda: next(chances))
     trust.joined(1, "", "", own=False)
     for number in range(10):
-        trust.answered(1, compared=number < compared)
+        trust.answered(1, recheck, compared=number < compared)
     for _ in range(10_000):
         trust.confirmed(1)
 
     alone = sum(trust.leaves_alone(1, 5, recheck) for _ in range(1000))
 
     assert alone / 1000 == pytest.approx(left_alone)
+
+
+def test_all_are_rechecked_more_where_trusted_devices_lie() -> None:
+    """From then on; one that lies before it is trusted says nothing of those that are."""
+    chances = itertools.cycle(number / 1000 for number in range(1000))
+    trust = Trust(lambda: next(chances))
+    for worker in range(1, 4):
+        trust.joined(worker, "", "", own=False)
+        for _ in range(10_000):
+            trust.confirmed(worker)
+
+    def left_alone() -> float:
+        trust.answered(1, 0.2, compared=True)  # ahead of its share: a fourth of that
+        return sum(trust.leaves_alone(1, 5, 0.2) for _ in range(1000)) / 1000
+
+    assert left_alone() == pytest.approx(0.95)
+    trust.lied(2)
+    assert left_alone() == pytest.approx(0.95)
+    trust.leaves_alone(3, 5, 0.2)
+    trust.lied(3)
+    assert left_alone() == pytest.approx(1 - 1.5 * 0.2 / 4, abs=0.002)
+
+
+def test_what_a_liar_also_answered_is_believed_and_what_differs_is_doubted() -> None:
+    """So a device that takes the place of a liar is compared, though nothing more is computed."""
+    bench = Bench()
+    for worker in (1, 3):
+        bench.earn(worker)
+    bench.answer(1, ["a", "lie"])
+    assert of(ev.Doubted, bench.quorum.lied(1))
+
+    verdicts = bench.answer(3, ["a", "b"], copy=1)
+
+    assert [(each.start, each.stop) for each in of(ev.Doubted, verdicts)] == [(1, 2)]
+    assert bench.quorum.credibility().compared == 0.5
+
+
+def test_liars_who_agree_one_after_the_other_gain_nothing() -> None:
+    """A liar's answer is no vote, and who repeats it without being trusted is confirmed."""
+    bench = Bench()
+    bench.earn(1)
+    bench.answer(1, ["lie"])
+    bench.quorum.lied(1)
+
+    assert of(ev.Doubted, bench.answer(3, ["lie"], copy=1))
+    assert bench.answer(4, ["a"], copy=2) == [Arbitrate(0, b"", 0)]
 
 
 def test_a_lie_ends_the_trust_and_undoes_what_rested_on_it() -> None:
@@ -407,9 +454,9 @@ def test_what_was_handed_over_because_of_a_liar_is_told() -> None:
     )
     assert (
         "worker 1 was found to lie after 1 results of f had been handed over that rest on it"
-        in (first.told("f", indexed=False))
+        in (first.told("f", indexed=False, kept=False))
     )
-    assert ": items 7." in first.told("f", indexed=True)
+    assert ": items 7." in first.told("f", indexed=True, kept=True)
 
 
 def test_the_bound_is_the_published_formula() -> None:
