@@ -55,6 +55,8 @@ async def reach(link: Link) -> str:
             return f"somebody else answers there, with status {answer.status}"
     except TimeoutError:
         return f"no answer within {REACH_SECONDS:g} s"
+    except aiohttp.ClientConnectorError as error:  # whose own text speaks of TLS in any case
+        return str(error.os_error)
     except (aiohttp.ClientError, OSError) as error:
         return str(error) or type(error).__name__
 

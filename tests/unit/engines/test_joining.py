@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from nitocris.engines.joining import Joined, check_installed, check_pythons, check_reached
-from nitocris.engines.machine import Link
+from nitocris.engines.machine import Link, reach
 from nitocris.environment import python_version
 from nitocris.errors import ConfigurationError
 from nitocris.serving import Serving
@@ -48,6 +49,14 @@ def test_an_owner_who_is_not_reached(host: str, remedy: str) -> None:
     assert "b tried http://192.168.1.20:4000 and" in str(caught.value)
     assert remedy in str(caught.value)
     assert "xxx" not in str(caught.value) + repr(LINK)
+
+
+def test_why_the_owner_is_not_reached() -> None:
+    """In words that send nobody to look for certificates."""
+    why = asyncio.run(reach(Link("http://127.0.0.1:9/worker#" + 22 * "x")))
+
+    assert "127.0.0.1', 9" in why
+    assert "ssl" not in why
 
 
 @pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("ray", "ray")])
