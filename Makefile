@@ -33,7 +33,7 @@ MODULES := web/node_modules/.package-lock.json
 PAGE := src/nitocris/_page/index.html
 OTHER_BROWSERS := tests/browser/test_other_browsers.py
 ACCESSIBILITY := tests/browser/test_accessibility.py
-EXAMPLES := tests/integration/test_examples.py tests/integration/test_own_modules.py
+EXAMPLES := tests/integration/test_examples.py
 LIBRARIES := $(addprefix tests/integration/test_,libraries.py pytest_plugin.py dask.py benchmarks.py)
 
 PAGE_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) \
@@ -79,13 +79,13 @@ check-page: $(MODULES)
 # All of them wait for processes and browsers as much as they compute, so three share two cores.
 test-processes: $(ENVIRONMENT)
 	$(BIN)/python -m pytest -p no:cacheprovider tests/integration $(addprefix --ignore ,$(EXAMPLES) $(LIBRARIES))
+	$(BIN)/python scripts/test_other_pythons.py
 
 test-browsers: $(ENVIRONMENT)
 	$(BIN)/python -m pytest $(LIBRARIES) tests/browser -m "not long" --ignore $(OTHER_BROWSERS) --ignore $(ACCESSIBILITY)
 
 test-others: $(ENVIRONMENT)
 	$(BIN)/python -m pytest -p no:cacheprovider tests/fuzz tests/simulation tests/attacks tests/chaos $(EXAMPLES) $(ACCESSIBILITY) $(OTHER_BROWSERS)
-	$(BIN)/python scripts/test_other_pythons.py
 
 browsers:
 	scripts/ensure_browsers.sh

@@ -172,14 +172,14 @@ def test_a_page_closed_and_one_opened_in_the_middle(
     """Workers come and go; the results are complete and in order."""
     leaving = volunteer(execution.url)
     leaving.start()
-    thread, outcome = in_thread(execution.map, slow_square, range(200))
+    thread, outcome = in_thread(execution.map, slow_square, range(80))
     expect(leaving.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
     leaving.close()
     volunteer(execution.url).start()
     thread.join()
 
-    assert outcome == [[x * x for x in range(200)]]
+    assert outcome == [[x * x for x in range(80)]]
 
 
 def test_a_page_joins_the_successor_of_an_ended_coordinator(volunteer: Open) -> None:
@@ -263,7 +263,7 @@ def test_finish_does_what_has_begun_and_gives_back_the_rest(
     """What a page that finishes had on lease is done or goes to the next worker at once."""
     page = volunteer(execution.url)
     page.start()
-    thread, outcome = in_thread(execution.map, slow_square, range(100))
+    thread, outcome = in_thread(execution.map, slow_square, range(60))
     expect(page.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
     page.press(parts.FINISH)
@@ -271,7 +271,7 @@ def test_finish_does_what_has_begun_and_gives_back_the_rest(
     page.press(parts.START_AGAIN)
     thread.join()
 
-    assert outcome == [[x * x for x in range(100)]]
+    assert outcome == [[x * x for x in range(60)]]
 
 
 def test_stop_now_waits_for_nothing(execution: DistributedExecution, volunteer: Open) -> None:

@@ -37,7 +37,6 @@ DEATHS = {
 TAKEN_DOWN = 3
 """Workers that an item may take down before it fails alone."""
 
-KILLS = 51
 GROWTH = 1.10
 SETTLE_SECONDS = 30
 
@@ -124,13 +123,16 @@ def test_a_worker_without_memory_is_replaced_after_its_item(
     assert execution.submit(is_new).result(60)
 
 
-def test_fifty_deaths_in_one_page(execution: DistributedExecution, volunteer: Open) -> None:
+@pytest.mark.parametrize("kills", [15, pytest.param(51, marks=pytest.mark.long)])
+def test_many_deaths_in_one_page(
+    execution: DistributedExecution, volunteer: Open, kills: int
+) -> None:
     """Nothing is missing but what killed, the page goes on, and its memory is as it was."""
     page = volunteer(execution.url)
     page.start()
     assert execution.map(kill_if_even, [1]) == [1]
     before = browser_memory()
-    numbers = range(2 * KILLS // TAKEN_DOWN)
+    numbers = range(2 * kills // TAKEN_DOWN)
 
     results = execution.map(kill_if_even, numbers, chunk_size=1, errors="return")
 

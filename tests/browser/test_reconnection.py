@@ -48,7 +48,7 @@ def test_a_lost_connection_comes_back_by_itself(
     d, wire, link = wired
     page = volunteer(link)
     page.start()
-    thread, outcome = in_thread(d.map, nap, range(200))
+    thread, outcome = in_thread(d.map, nap, range(80))
     expect(page.page.get_by_test_id(parts.ITEMS_DONE)).not_to_have_text("0", timeout=30_000)
 
     wire.cut()
@@ -58,7 +58,7 @@ def test_a_lost_connection_comes_back_by_itself(
     expect(page.page.get_by_text("has rejoined by itself")).to_be_visible(timeout=40_000)
     thread.join()
 
-    assert outcome == [list(range(200))]
+    assert outcome == [list(range(80))]
 
 
 def test_a_device_that_slept_finds_out_at_once(

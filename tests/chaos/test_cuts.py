@@ -64,6 +64,7 @@ def python() -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("direction", ["up", "down"])
 async def test_a_cut_at_every_byte(direction: Direction) -> None:
     """Whatever arrived before it, the map is whole, and nothing of the device is left over.
