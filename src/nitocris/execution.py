@@ -32,8 +32,7 @@ from .mapping import run_map
 from .options import Options, checked, display_for
 from .preflight import check
 from .report import Report
-from .server import DEFAULT_MAX_DEVICES
-from .server_limits import ServerLimits
+from .server_limits import DEFAULT_MAX_DEVICES, ServerLimits
 from .serving import Serving
 from .stats import Stats
 from .stream import Stream

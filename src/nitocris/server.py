@@ -35,12 +35,9 @@ from .guards import (
 from .job import Job
 from .links import Access
 from .page_files import PageFiles
-from .server_limits import ServerLimits
+from .server_limits import DEFAULT_MAX_DEVICES, ServerLimits
 from .sockets import Sockets
 from .wrong_tokens import WrongTokens
-
-DEFAULT_MAX_DEVICES = 10_000
-"""Connections that one process can look after."""
 
 KEEPALIVE_SECONDS = 15.0
 """How long a connection is kept for another request."""

@@ -11,6 +11,9 @@ from dataclasses import dataclass, fields
 from . import protocol
 from .errors import ConfigurationError
 
+DEFAULT_MAX_DEVICES = 10_000
+"""Connections that one process can look after."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:

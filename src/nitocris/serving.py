@@ -24,13 +24,13 @@ from .local_worker import LocalWorker
 from .options import Options
 from .provision import Provision
 from .report import Report
-from .server import Server
 from .stats import Stats
 
 if TYPE_CHECKING:
     from .matching import Match
     from .packages import Places
     from .pip_resolver import Pip
+    from .server import Server
 
 
 class Serving:
@@ -233,6 +233,8 @@ class Serving:
         )
 
     async def _listen(self, access: links.Access, port: int, owner: str | None) -> None:
+        from .server import Server  # here: meanwhile the processes of local workers start
+
         options = self._options
         server = Server(
             self.coordinator,
@@ -248,7 +250,7 @@ class Serving:
             tls=options.tls,
         )
         port = await server.start(options.host, port, options.websocket_port)
-        self._server = server
+        self._server: Server = server
         self._owner = owner
         self._publish(replace(access, port=port))
 
