@@ -32,7 +32,7 @@ class FakeDevice:
 
     def __init__(self) -> None:
         self.sent: list[protocol.FromCoordinator] = []
-        self.payloads: dict[int, bytes] = {}
+        self.lent: dict[int, tuple[int, bytes]] = {}
         self.posted: list[protocol.FromCoordinator] = []
         self.closed: tuple[int, str] | None = None
 
@@ -40,7 +40,7 @@ class FakeDevice:
         protocol.encode(message, payload)
         self.sent.append(message)
         if isinstance(message, protocol.Chunk):
-            self.payloads[message.lease] = payload
+            self.lent[message.lease] = message.map, payload
 
     def post(self, frame: bytes) -> None:
         self.posted.append(protocol.decode_from_coordinator(frame)[0])
@@ -522,8 +522,8 @@ async def test_a_lie_undoes_what_rests_on_the_liar_in_all_maps_that_run(bench: B
     bench.coordinator.leave(liar)
 
     bench.coordinator.announce(other, 9)
-    lie = bench.devices[liar].payloads[believed.lease]
-    while lie not in bench.devices[other].payloads.values():
+    lie = bench.devices[liar].lent[believed.lease]
+    while lie not in bench.devices[other].lent.values():
         await asyncio.sleep(0.001)
     bench.coordinator.cancel_map(first)
     bench.coordinator.cancel_map(second)
