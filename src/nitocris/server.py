@@ -354,6 +354,7 @@ class Server:
             address=address,
             is_here=here,
         )
+        connection.is_browser = hello.kind == "browser"
         try:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
             coordinator.inform(number)
