@@ -35,6 +35,7 @@ class Connection:
 
     Attributes:
         abort: As given.
+        is_browser: Whether large frames leave in parts.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Connection:
         self._pace = Pace(limits.messages_per_second)
         self._queue: asyncio.Queue[Callable[[], bytes] | None] = asyncio.Queue()
         self._posted: bytes | None = None
+        self.is_browser = False
         self._close = (protocol.CLOSE_GOING_AWAY, "")
         self._writer = asyncio.create_task(self._write())
 
@@ -121,8 +123,9 @@ class Connection:
             while make := await self._queue.get():
                 frame = make()
                 self._count(len(frame))
-                await self._socket.send_bytes(frame)
-                del frame  # the next one may be long in coming
+                for message in protocol.in_parts(frame) if self.is_browser else (frame,):
+                    await self._socket.send_bytes(message)
+                frame = message = b""  # the next one may be long in coming
             code, reason = self._close
             await self._socket.close(code=code, message=reason.encode()[:120])
 

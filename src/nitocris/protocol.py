@@ -12,14 +12,16 @@ import dataclasses
 import json
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import TypeAlias, TypeVar
 
 from .errors import ProtocolError
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
+PART_BYTES = 256 * 1024
+"""A line of 10 KB/s brings so much within the silence that a page bears."""
 
 MAX_HEADER_BYTES = 4 * 1024
 """Of a frame from a worker; ids and sizes need less than 200 bytes."""
@@ -233,9 +235,16 @@ class Pong:
     """The answer to a ping."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The next bytes of a frame that is too large for one message to a browser; see `in_parts`."""
+
+    last: bool
+
+
 FromWorker: TypeAlias = Hello | Capacity | Result | Output | Failed | Cancelled | Returned | Ping
 FromCoordinator: TypeAlias = (
-    Welcome | Refused | Environment | Map | Chunk | Cancel | Forget | Progress | Pong
+    Welcome | Refused | Environment | Map | Chunk | Cancel | Forget | Progress | Pong | Part
 )
 Message: TypeAlias = FromWorker | FromCoordinator
 _M = TypeVar("_M", bound=Message)
@@ -260,6 +269,7 @@ FROM_COORDINATOR: Mapping[str, type[FromCoordinator]] = {
     "forget": Forget,
     "progress": Progress,
     "pong": Pong,
+    "part": Part,
 }
 
 
@@ -273,6 +283,19 @@ def encode(message: Message, *payload: Buffer) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     padding = bytes(-(_LENGTH.size + len(text)) % 8)
     return b"".join((_LENGTH.pack(len(text)), text, padding, *payload))
+
+
+def in_parts(frame: bytes) -> Iterator[bytes]:
+    """Yields the messages in which a frame goes to a browser: itself, where it is small.
+
+    A browser tells its page of whole messages only, so one that takes long looks like silence.
+    """
+    if len(frame) <= PART_BYTES:
+        yield frame
+        return
+    for start in range(0, len(frame), PART_BYTES):
+        stop = start + PART_BYTES
+        yield encode(Part(stop >= len(frame)), memoryview(frame)[start:stop])
 
 
 def decode_from_worker(frame: Buffer) -> tuple[FromWorker, memoryview]:
@@ -386,6 +409,7 @@ _CHECKS: Mapping[str, Callable[[object], bool]] = {
     "stop": _is_id,
     "piecewise": lambda value: isinstance(value, bool),
     "final": lambda value: isinstance(value, bool),
+    "last": lambda value: isinstance(value, bool),
     "reason": _text(500),
     "environment": _text(64),
     "code": _text(40),

@@ -6,8 +6,8 @@
                  lie: Dismiss, and what rests on the liar     a lie that is found later undoes it
                  alone becomes a Case again
 
-No clock, socket, thread or randomness: chance is `Trust`'s.  A result must lead by `quorum` votes,
-which is margin voting: one vote against it asks for one more in favour.
+No clock, socket, thread or randomness: chance is `Trust`'s.  What is believed of one item decides
+the `Judge`.
 """
 
 from __future__ import annotations
@@ -15,23 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence, Set
 
 from . import events as ev
-from .cases import Case, Findings, How, Vote, groups, says_nothing
+from .cases import Case, Findings, How, Vote
 from .credibility import Credibility
-from .equality import EXACT, Tolerance, same
-from .errors import ConfigurationError, DisagreementError
+from .errors import ConfigurationError
 from .handed_over import HandedOver
+from .judge import Judge, misuse
 from .known import KnownItems
-from .lone import Choice, LoneDevices
 from .tally import Tally
 from .trust import Trust
 from .verdicts import Regret, Verdict, Verdicts
 from .verify import Verify
-
-REMEDY = (
-    "if the function draws random numbers, use seed= and its rng; if it walks through a set, sort "
-    "it; if it reads the time, pass the time in; or say with Verify(equal=...) what is the same; "
-    "verify=False believes results as they come"
-)
 
 
 class Quorum:
@@ -65,8 +58,6 @@ class Quorum:
         self._number = number
         self._verify = verify
         self._trust = trust
-        self._arguments = arguments
-        self._present = present
         self._keep_going = keep_going
         self._hold = hold
         self._trust_here = trust_here
@@ -75,18 +66,24 @@ class Quorum:
         """Those of them in which nothing is believed."""
         self._voted: dict[int, set[int]] = {}
         """The cases in which a device has a vote."""
-        self._deterministic = False
-        """Whether this machine has seen the function give one result twice."""
-        self._arbitrations: dict[int, Vote] = {}
         self._all_answered = False
-        self._over = False
         self._findings = Findings()
         self._tally = Tally(delivered)
         self._verdicts = Verdicts(number, trust)
-        self._lone = LoneDevices(verify.trust_after)
         self._handed_over = HandedOver()
+        self._judge = Judge(
+            verify,
+            trust,
+            arguments=arguments,
+            present=present,
+            keep_going=keep_going,
+            findings=self._findings,
+            tally=self._tally,
+            verdicts=self._verdicts,
+            believe=self._believe,
+        )
         self._known = KnownItems(
-            lambda result, value: self._equal(result, value, False),
+            lambda result, value: self._judge.equal(result, value, False),
             arbiter=verify.arbiter is not None,
             findings=self._findings,
             tally=self._tally,
@@ -102,14 +99,13 @@ class Quorum:
             return self._finished()
         alone = answer.worker is not None and self._believes(answer.worker)
         for index, value in enumerate(answer.values, answer.start):
-            if self._over:
+            if self._verdicts.over:
                 break
             if not answer.copy:
                 self._cases[index] = self._open[index] = Case(answer.parcel, answer.payload)
             case = self._open.get(index)
             if case is not None:
-                failed = answer.failures.get(index)
-                self._vote(index, case, answer.worker, value, failed, alone)
+                self._vote(index, case, answer, value, alone)
         return self._finished()
 
     def expect(self, start: int, results: Sequence[object]) -> list[Verdict]:
@@ -122,51 +118,16 @@ class Quorum:
         if index < 0:
             self._arbitrated_known(index, value, failed)
             return self._finished()
-        was_alone = self._lone.computed(index)
+        was_alone = self._judge.computed(index)
         case = self._open.get(index)
         if case is None:
             return []
-        case.asked = case.arbitrating = False
-        vote = Vote(None, True, value, failed)
-        former = self._arbitrations.pop(index, None)
-        if failed and says_nothing(failed) and was_alone and len(case.votes) == 1:
-            self._lone.give_up()
-            self._believe(index, case, case.votes, How.SINGLE)
-        elif failed and says_nothing(failed):
-            self._fail(index, case, failed)
-        elif former and not self._agree([former, vote]):
-            self._fail(
-                index,
-                case,
-                ev.Failed(
-                    DisagreementError(
-                        f"item {index} has different results each time that this machine computes "
-                        f"it, so the function is not deterministic; {REMEDY}"
-                    ),
-                    "this machine",
-                    2,
-                ),
-            )
-        elif former or self._agree([vote, *case.votes]):
-            self._deterministic = self._deterministic or former is not None
-            case.votes.append(vote)
-            self._consider(index, case)
-        else:
-            self._arbitrations[index] = vote
-            self._arbitrate(index, case)
-        return [*self._finished(), *self._look_again()]
-
-    def _look_again(self) -> list[Verdict]:
-        """Decides about what waited for this machine."""
-        for index in self._lone.take_waiting():
-            case = self._open.get(index)
-            if case is None or case.arbitrating:
-                continue
-            if self._is_forsaken(case):  # perhaps since a device that was asked has left
-                self._decide_here(index, case)
-            else:
-                self._consider(index, case)
-        return self._finished()
+        self._judge.arbitrated(index, case, Vote(None, True, value, failed), was_alone=was_alone)
+        verdicts = self._finished()
+        for each in self._judge.take_waiting():
+            if waiting := self._open.get(each):
+                self._judge.look_again(each, waiting)
+        return [*verdicts, *self._finished()]
 
     def lied(self, worker: int) -> list[Verdict]:
         """Notes a device that was found to lie in another map."""
@@ -180,17 +141,14 @@ class Quorum:
 
     def left(self) -> list[Verdict]:
         """Looks for items that only devices could confirm which are not there any more."""
-        if self._verify.arbiter:
-            for index, case in list(self._open.items()):
-                if not case.arbitrating and self._is_forsaken(case):
-                    self._decide_here(index, case)
+        self._judge.left(list(self._open.items()))
         return self._finished()
 
     def credibility(self) -> Credibility:
         """Returns how results were believed so far."""
         return self._tally.credibility()
 
-    # Judging
+    # Answers
 
     def _believes(self, worker: int) -> bool:
         if self._is_own(worker) or self._trust.is_banned(worker):
@@ -201,126 +159,14 @@ class Quorum:
         return self._trust.is_own(worker, here=self._trust_here)
 
     def _vote(
-        self,
-        index: int,
-        case: Case,
-        worker: int | None,
-        value: object,
-        failed: ev.Failed | None,
-        alone: bool,
+        self, index: int, case: Case, answer: ev.Answered, value: object, alone: bool
     ) -> None:
-        case.asked = False
-        vote = Vote(worker, worker is None or self._is_own(worker), value, failed)
-        if worker is None:  # some workers were lost; nobody claims anything
-            case.votes.append(vote)
-            self._believe(index, case, [vote], How.OWN)
-            return
-        case.voters.add(worker)
-        if self._trust.is_banned(worker):
-            self._consider(index, case)
-            return
-        if not vote.own:
-            self._tally.answered(worker)
+        worker = answer.worker
+        own = worker is None or self._is_own(worker)
+        if worker is not None and not own and not self._trust.is_banned(worker):
             self._voted.setdefault(worker, set()).add(index)
-        case.votes.append(vote)
-        checked = self._verify.check is not None and not failed
-        again = bool(case.disowned) and len(case.votes) == 1
-        if again:
-            alone = self._is_trusted(worker) and self._repeats(case, vote)
-        single = alone and not failed and len(case.votes) == 1 and not checked
-        if not vote.own:
-            compared = again or not single
-            self._trust.answered(worker, self._verify.recheck, compared=compared)
-            self._tally.compared += compared
-        if checked and not vote.own:
-            self._check(index, case, vote)
-        elif single:
-            self._believe(index, case, [vote], How.SINGLE)
-        else:
-            self._consider(index, case)
-
-    def _is_trusted(self, worker: int) -> bool:
-        return self._trust.confirmations(worker) >= self._verify.trust_after
-
-    def _repeats(self, case: Case, vote: Vote) -> bool:
-        """Whether a liar answered the same: most answers of most liars are right."""
-        try:
-            return any(len(groups([vote, each], self._equal)) == 1 for each in case.disowned)
-        except Exception:
-            return False  # `_consider` says so
-
-    def _check(self, index: int, case: Case, vote: Vote) -> None:
-        assert self._verify.check is not None
-        assert vote.worker is not None
-        try:
-            item = self._arguments(case.payload, index - case.parcel)
-            right = bool(self._verify.check(item, vote.value))
-        except Exception as error:
-            self._misconfigured(index, case, "check", error)
-            return
-        if right:
-            self._findings.confirmed.add(vote.worker)
-            self._believe(index, case, [vote], How.CHECK)
-        else:
-            self._tally.disagreements += 1
-            self._findings.liars.append((vote.worker, index))
-            self._consider(index, case)
-
-    def _consider(self, index: int, case: Case) -> None:
-        """Believes something, or has another answer computed."""
-        if case.asked or case.arbitrating or self._over:
-            return
-        try:
-            found = groups(case.votes, self._equal)
-        except Exception as error:
-            self._misconfigured(index, case, "equal", error)
-            return
-        if len(found) > 1 and not case.disputed:
-            case.disputed = True
-            self._tally.disagreements += 1
-        own = next((group for group in found if any(vote.own for vote in group)), None)
-        lead = len(found[0]) - (len(found[1]) if len(found) > 1 else 0) if found else 0
-        arbiter = self._verify.arbiter is not None
-        exhausted = len(case.votes) >= self._verify.max_replicas
-        if own:
-            here = any(vote.worker is None for vote in own)
-            self._believe(index, case, own, How.ARBITER if here else How.OWN)
-        elif lead >= self._verify.quorum:
-            self._believe(index, case, found[0], How.QUORUM)
-        elif arbiter and (exhausted or (case.disputed and not self._deterministic)):
-            self._arbitrate(index, case)
-        elif exhausted:
-            disagreement = DisagreementError(
-                f"{len(case.votes)} devices gave {len(found)} different results for item {index}, "
-                f"and none leads by {self._verify.quorum}; {REMEDY}. "
-                "With arbiter='local' this machine decides"
-            )
-            self._fail(index, case, ev.Failed(disagreement, "", len(case.votes)))
-        elif arbiter and self._is_forsaken(case):
-            self._decide_here(index, case)
-        else:
-            case.asked = True
-            self._verdicts.doubt(index, case)
-
-    def _is_forsaken(self, case: Case) -> bool:
-        """Whether it has answers, and nobody is there who could give another one."""
-        return bool(case.votes) and not self._present() - case.voters
-
-    def _decide_here(self, index: int, case: Case) -> None:
-        """Confirms an item that nobody else can; one device's answers only as far as need be."""
-        vote = case.votes[0]
-        ends_map = vote.failed and not self._keep_going
-        if len(case.votes) > 1 or vote.worker is None or ends_map:
-            self._arbitrate(index, case)
-            return
-        match self._lone.choose(index, vote.worker, self._trust.confirmations(vote.worker)):
-            case Choice.COMPUTE:
-                self._arbitrate(index, case)
-            case Choice.BELIEVE:
-                self._tally.compared -= 1
-                self._believe(index, case, case.votes, How.SINGLE)
-            case Choice.WAIT:
-                pass
+        vote = Vote(worker, own, value, answer.failures.get(index))
+        self._judge.vote(index, case, vote, alone=alone)
 
     def _answered_known(self, answer: ev.Answered) -> None:
         worker = answer.worker
@@ -329,7 +175,7 @@ class Quorum:
         try:
             self._known.answered(answer, worker)
         except Exception as error:
-            self._end(_misuse("equal", "a known item", error))
+            self._end(misuse("equal", "a known item", error))
 
     def _arbitrated_known(self, index: int, value: object, failed: ev.Failed | None) -> None:
         try:
@@ -337,16 +183,11 @@ class Quorum:
         except ConfigurationError as error:
             self._end(error)
         except Exception as error:
-            self._end(_misuse("equal", "a known item", error))
+            self._end(misuse("equal", "a known item", error))
 
     def _end(self, error: Exception) -> None:
         """Ends the map because of what the owner gave."""
-        self._over = True
-        self._verdicts.add(ev.Fail(self._number, 0, ev.Failed(error, "this machine", 1)))
-
-    def _arbitrate(self, index: int, case: Case) -> None:
-        case.arbitrating = True
-        self._verdicts.arbitrate(index, case)
+        self._verdicts.fail(0, ev.Failed(error, "this machine", 1))
 
     def _believe(self, index: int, case: Case, group: list[Vote], how: How) -> None:
         """Believes some votes of a case; the others were lies."""
@@ -361,8 +202,7 @@ class Quorum:
         case.votes, case.how = group, how
         del self._open[index]
         if case.belief.failed and not self._keep_going:
-            self._over = True
-            self._verdicts.add(ev.Fail(self._number, index, case.belief.failed))
+            self._verdicts.fail(index, case.belief.failed)
         elif self._hold and how in (How.SINGLE, How.QUORUM):
             if not case.told:
                 self._verdicts.hold(failed=case.belief.failed is not None)
@@ -375,14 +215,14 @@ class Quorum:
     def _finished(self) -> list[Verdict]:
         """Draws the consequences, and returns all verdicts."""
         liars, confirmed = self._findings.liars, self._findings.confirmed
-        while liars and not self._over:
+        while liars and not self._verdicts.over:
             self._ban(*liars.pop())
         for worker in sorted(confirmed):
             if not self._trust.is_banned(worker):
                 self._trust.confirmed(worker)
         confirmed.clear()
-        if self._over:
-            return self._verdicts.take_last()
+        if self._verdicts.over:
+            return self._verdicts.take()
         if self._all_answered and not (self._open or self._known.pending):
             self._verdicts.ready.update(self._cases)
         for index, case in self._verdicts.ready.items():
@@ -415,7 +255,7 @@ class Quorum:
                 self._verdicts.ready.pop(each, None)
                 self._open[each] = case
             if each in self._open:
-                self._consider(each, case)
+                self._judge.consider(each, case)
 
     def _forget(self, index: int, case: Case) -> None:
         del self._cases[index]
@@ -425,33 +265,3 @@ class Quorum:
                 self._voted[worker].discard(index)
         if not self._hold and case.how in (How.SINGLE, How.QUORUM):
             self._handed_over.add(index, supporters)
-
-    def _fail(self, index: int, case: Case, failed: ev.Failed) -> None:
-        """Lets an item fail of which nothing can be believed, and nobody be blamed."""
-        case.votes = [Vote(None, True, None, failed)]
-        self._believe(index, case, case.votes, How.ARBITER)
-
-    def _misconfigured(self, index: int, case: Case, name: str, error: Exception) -> None:
-        told = _misuse(name, f"item {index}", error)
-        self._fail(index, case, ev.Failed(told, "this machine", 1))
-
-    def _agree(self, votes: list[Vote]) -> bool:
-        try:
-            return len(groups(votes, self._equal)) == 1
-        except Exception:
-            return True  # `_consider` says so
-
-    def _equal(self, one: object, other: object, one_runtime: bool) -> bool:
-        verify = self._verify
-        if callable(verify.equal):
-            return bool(verify.equal(one, other))
-        return same(one, other, EXACT if one_runtime else Tolerance(verify.rtol, verify.atol))
-
-
-def _misuse(name: str, item: str, error: Exception) -> ConfigurationError:
-    told = ConfigurationError(
-        f"Verify({name}=...) raised {type(error).__name__} for {item}: {error}; "
-        "it must return True or False"
-    )
-    told.__cause__ = error
-    return told

@@ -158,6 +158,7 @@ class Sockets:
             address=address,
             is_here=here,
         )
+        connection.is_browser = hello.kind == "browser"
         try:
             connection.send(protocol.Welcome(protocol.PROTOCOL_VERSION, number, environment.sha256))
             coordinator.devices.inform(number)

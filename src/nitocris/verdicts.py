@@ -64,6 +64,7 @@ class Verdicts:
 
     Attributes:
         ready: What is to be delivered, by its index.
+        over: Whether the map has ended with an error; then nothing else follows.
     """
 
     def __init__(self, number: int, trust: Trust) -> None:
@@ -74,10 +75,16 @@ class Verdicts:
         self._copies = 0
         self._held = self._held_failures = 0
         self.ready: dict[int, Case] = {}
+        self.over = False
 
     def add(self, verdict: Verdict) -> None:
         """Notes a verdict as it is."""
         self._others.append(verdict)
+
+    def fail(self, index: int, failed: ev.Failed) -> None:
+        """Ends the map because of an item."""
+        self.over = True
+        self.add(ev.Fail(self._number, index, failed))
 
     def doubt(self, index: int, case: Case) -> None:
         """Has another device asked."""
@@ -96,15 +103,12 @@ class Verdicts:
     def take(self) -> list[Verdict]:
         """Returns all of them."""
         verdicts, self._others = self._others, []
+        if self.over:
+            return verdicts
         if self._held:
             verdicts.append(ev.Held(self._number, self._held, self._held_failures))
             self._held = self._held_failures = 0
         return [*verdicts, *self._doubted(), *self._delivered()]
-
-    def take_last(self) -> list[Verdict]:
-        """Returns those of a map that has ended with an error."""
-        verdicts, self._others = self._others, []
-        return verdicts
 
     def _doubted(self) -> Iterator[ev.Doubted]:
         doubts, self._doubts = self._doubts, {}

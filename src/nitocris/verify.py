@@ -23,7 +23,8 @@ class Verify:
         max_replicas: Devices that compute an item at most, before `arbiter` decides.
         trust_after: After so many answers that were confirmed, a device is not confirmed always.
         recheck: The share of a trusted device's answers that is compared with others, those
-            included by which it confirms others.
+            included by which it confirms others; up to one and a half times as many where devices
+            lie that had been trusted.
         spot: Beside this share of the chunks, another chunk is lent to volunteers that looks like
             them and holds items of `known`.
         known: Pairs of an item (the tuple of its arguments where the function takes several) and

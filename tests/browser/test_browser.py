@@ -42,7 +42,10 @@ def test_squares(execution: DistributedExecution, volunteer: Open) -> None:
     assert execution.map(lambda x: x * x, range(5)) == [0, 1, 4, 9, 16]
     assert execution.map(lambda x: -x, range(100)) == [-x for x in range(100)]
 
-    expect(page.page.get_by_test_id(parts.ITEMS_DONE)).to_have_text("105")
+    large = list(range(500_000))  # no blob, and more than one message
+    assert execution.map(sum, [large]) == [sum(large)]
+
+    expect(page.page.get_by_test_id(parts.ITEMS_DONE)).to_have_text("106")
     assert page.errors == []
 
 

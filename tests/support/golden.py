@@ -47,6 +47,7 @@ FRAMES: dict[str, tuple[protocol.Message, bytes]] = {
     "progress": (protocol.Progress(12, 340, 2.5, 1000, 264.0), b""),
     "progress_unknown": (protocol.Progress(1, 0, 0.0), b""),
     "pong": (protocol.Pong(), b""),
+    "part": (protocol.Part(True), b"the end of a frame"),
 }
 
 

@@ -65,18 +65,27 @@ async def volunteer(link: str, address: str, way: str) -> None:
         async def send(message: protocol.FromWorker) -> None:
             await socket.send_bytes(protocol.encode(message))
 
+        parts: list[bytes | memoryview] = []
         await send(protocol.Hello(protocol.PROTOCOL_VERSION, token, "browser", 0))
         async for received in socket:
             if received.type is not aiohttp.WSMsgType.BINARY:
                 break
-            message, _ = protocol.decode_from_coordinator(received.data)
+            frame = received.data
+            message, payload = protocol.decode_from_coordinator(frame)
+            if isinstance(message, protocol.Part):
+                parts.append(payload)
+                if not message.last:
+                    continue
+                frame = b"".join(parts)
+                parts.clear()
+                message, _ = protocol.decode_from_coordinator(frame)
             match message:
                 case protocol.Welcome():
                     await send(protocol.Capacity(1, message.environment))
                 case protocol.Cancel():
                     await send(protocol.Cancelled(message.lease))
                 case protocol.Map() | protocol.Chunk() | protocol.Forget():
-                    core.receive(received.data, [])
+                    core.receive(frame, [])
                     while frame := core.step():
                         await socket.send_bytes(twisted(way, frame))
 

@@ -88,3 +88,39 @@ async def test_what_waits_for_a_slow_reader_is_limited(socket: SlowSocket) -> No
     assert allowed == []
     assert aborted == [True]
     assert len(socket.sent) == 3
+
+
+async def test_a_large_frame_goes_to_a_browser_in_parts(socket: SlowSocket) -> None:
+    """So the page sees that something comes; a native worker gets it as it is."""
+    most = protocol.PART_BYTES
+    payload = bytes(range(256)) * (most // 256 * 2)
+    connection = Connection(socket)  # type: ignore[arg-type]
+    connection.send(protocol.Map(1, ()), payload)
+    socket.read(100)
+    await asyncio.sleep(0)
+    connection.is_browser = True
+    connection.send(protocol.Map(1, ()), payload)
+    connection.send(protocol.Pong())
+    await connection.drain()
+
+    whole, *messages, pong = socket.sent
+    parts = [protocol.decode_from_coordinator(message) for message in messages]
+    assert whole == protocol.encode(protocol.Map(1, ()), payload)
+    assert [message for message, _ in parts] == [
+        protocol.Part(last=False),
+        protocol.Part(last=False),
+        protocol.Part(last=True),
+    ]
+    assert max(len(part) for _, part in parts) == most
+    assert b"".join(part for _, part in parts) == whole
+    assert pong == protocol.encode(protocol.Pong())
+
+
+@pytest.mark.parametrize("spare", [-1, 0, 1])
+def test_a_frame_that_fits_is_no_part(spare: int) -> None:
+    """At the limit, and beside it."""
+    frame = bytes(protocol.PART_BYTES + spare)
+
+    messages = list(protocol.in_parts(frame))
+
+    assert (messages == [frame]) == (spare <= 0)

@@ -10,7 +10,7 @@ import { decodeFrame } from '../src/link/frames';
 import { strings } from '../src/strings';
 import { FakeSocket, frameOf } from './fakes';
 
-const WELCOME = { type: 'welcome', protocol: 4, worker: 7, environment: 'e1' };
+const WELCOME = { type: 'welcome', protocol: 5, worker: 7, environment: 'e1' };
 
 function setUp(name?: string) {
   const sockets: FakeSocket[] = [];
@@ -67,7 +67,7 @@ describe('a connection', () => {
     last().opens();
 
     const token = 't'.repeat(22);
-    const hello = { type: 'hello', protocol: 4, token, kind: 'browser', capacity: 0 };
+    const hello = { type: 'hello', protocol: 5, token, kind: 'browser', capacity: 0 };
     expect(last().sent.map((frame) => decodeFrame(frame).header)).toEqual([hello]);
   });
 
@@ -180,6 +180,34 @@ describe('a connection', () => {
 
     expect(link.state.state).toBe('waiting');
   });
+
+  it.each([1_000, 2 * QUIET_MS - 1])(
+    'says that it lives while a large frame comes, %i ms from one part to the next',
+    (pace) => {
+      const { link, heard, last, welcome } = setUp();
+      link.open();
+      welcome();
+      const shape = { skip: 0, stop: 1, blobs: [], piecewise: false };
+      const chunk = { type: 'chunk', lease: 1, map: 1, ...shape };
+      const frame = new Uint8Array(frameOf(chunk, new Uint8Array(300)));
+      const before = last().sent.length;
+      const began = Date.now();
+
+      for (let place = 0; place < frame.length; place++) {
+        vi.advanceTimersByTime(pace);
+        const part = { type: 'part', last: place + 1 === frame.length };
+        last().receives(frameOf(part, frame.slice(place, place + 1)));
+      }
+
+      expect(link.state.state).toBe('open');
+      expect(heard.at(-1)).toEqual(chunk);
+      expect(heard).toHaveLength(2);
+      const asked = last().sent.length - before;
+      expect(asked).toBeGreaterThanOrEqual(Math.floor((Date.now() - began) / QUIET_MS) - 1);
+      vi.advanceTimersByTime(2 * QUIET_MS);
+      expect(link.state.state).toBe('waiting');
+    },
+  );
 
   it('gives up a socket that neither opens nor fails', () => {
     const { link } = setUp();

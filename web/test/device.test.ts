@@ -78,7 +78,7 @@ function setUp() {
     },
     welcome: () => {
       socket().opens();
-      hear({ type: 'welcome', protocol: 4, worker: 7, environment: HASH });
+      hear({ type: 'welcome', protocol: 5, worker: 7, environment: HASH });
     },
     map: (map: number) => hear({ type: 'map', map, blobs: [] }),
     chunk: (lease: number) =>

@@ -13,7 +13,7 @@ const file = (name: string, sha256 = name) => ({
 });
 const wheel = (name: string, sha256 = name) => ({ ...file(name, sha256), install_dir: 'site' });
 const DESCRIBED = {
-  protocol: 4,
+  protocol: 5,
   title: 'squares.py',
   python: '3.12',
   runtime: { version: '0.27.8', files: [file('pyodide.js'), file('pyodide.asm.wasm')] },

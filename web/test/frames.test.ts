@@ -124,7 +124,7 @@ describe('frames that are none', () => {
   });
 
   it('lets nothing but answers out of a compute worker', () => {
-    expect(() => answerHeader({ type: 'hello', protocol: 4, token: 'x' })).toThrow(FrameError);
+    expect(() => answerHeader({ type: 'hello', protocol: 5, token: 'x' })).toThrow(FrameError);
     const counts = { lease: 1, offset: 0, count: 2, raised: 1, final: true };
     const header = { type: 'result', ...counts, seconds: 0.5, slowest: [[1, 0.4]] };
     expect(answerHeader({ ...header, more: 'secrets' })).toEqual(header);

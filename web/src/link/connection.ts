@@ -98,6 +98,8 @@ export class CoordinatorLink {
   #attempt = 0;
   #wasWelcome = false;
   #isLarge = false;
+  /** What has come of a frame that comes in parts. */
+  #parts: Uint8Array<ArrayBuffer>[] = [];
   readonly #token: string;
   readonly #ports: ConnectionPorts;
 
@@ -164,10 +166,17 @@ export class CoordinatorLink {
   #receive(data: unknown): void {
     if (!(data instanceof ArrayBuffer)) return;
     this.#ports.onReceived(data.byteLength);
-    this.#isLarge ||= data.byteLength > LARGE_BYTES;
+    this.#take(data);
+  }
+
+  #take(frame: ArrayBuffer): void {
+    this.#isLarge ||= frame.byteLength > LARGE_BYTES;
     let message: FromCoordinator;
+    let payload: Uint8Array<ArrayBuffer>;
     try {
-      message = fromCoordinator(decodeFrame(data).header);
+      const decoded = decodeFrame(frame);
+      message = fromCoordinator(decoded.header);
+      payload = decoded.payload;
     } catch (error) {
       // A newer coordinator may know messages that this page does not.
       if (error instanceof FrameError) return console.warn(error.message);
@@ -175,6 +184,7 @@ export class CoordinatorLink {
     }
     if (message.type === 'refused') return this.#refused(message);
     this.#listen();
+    if (message.type === 'part') return this.#join(payload, message.last);
     if (message.type === 'welcome') {
       this.#attempt = 0;
       this.#wasWelcome = true;
@@ -193,7 +203,21 @@ export class CoordinatorLink {
     if (message.type === 'environment') {
       return this.#become({ ...this.#state, environment: message.environment });
     }
-    this.#ports.onFrame(message, data);
+    this.#ports.onFrame(message, frame);
+  }
+
+  #join(part: Uint8Array<ArrayBuffer>, isLast: boolean): void {
+    this.#parts.push(part);
+    if (!isLast) return;
+    const parts = this.#parts;
+    this.#parts = [];
+    const frame = new Uint8Array(parts.reduce((bytes, { length }) => bytes + length, 0));
+    let start = 0;
+    for (const each of parts) {
+      frame.set(each, start);
+      start += each.length;
+    }
+    this.#take(frame.buffer);
   }
 
   #listen(): void {
@@ -226,6 +250,8 @@ export class CoordinatorLink {
   #measure(): void {
     const wait = this.#roundTrip === undefined ? FIRST_MEASURE_MS : MEASURE_MS;
     if (this.#asked === undefined) this.#ask();
+    // The answer waits behind a large frame, and the coordinator wants a sign of life as well.
+    else if (this.#parts.length > 0) this.send({ type: 'ping' });
     this.#measuring = setTimeout(() => this.#measure(), wait);
   }
 
@@ -273,6 +299,7 @@ export class CoordinatorLink {
     clearTimeout(this.#timer);
     clearTimeout(this.#measuring);
     this.#asked = this.#roundTrip = undefined;
+    this.#parts = [];
     const socket = this.#socket;
     this.#socket = undefined;
     if (!socket) return;

@@ -4,7 +4,7 @@
 //
 // This side reads headers only; what a payload holds is between the two Pythons.
 
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 /** The largest payload that a coordinator takes as a result. */
 export const MAX_RESULT_BYTES = 64 * 1024 * 1024;
 /** The largest payload that it takes as an output. */
@@ -38,7 +38,9 @@ export type FromCoordinator =
       /** Seconds. */
       readonly remaining?: number;
     }
-  | { readonly type: 'pong' };
+  | { readonly type: 'pong' }
+  /** The next bytes of a frame that is too large for one message. */
+  | { readonly type: 'part'; readonly last: boolean };
 
 export type FromWorker =
   | {
@@ -90,7 +92,10 @@ export function encodeFrame(header: FromWorker, payload = new Uint8Array()): Arr
 }
 
 /** Splits a frame; the payload is a view on it. */
-export function decodeFrame(frame: ArrayBuffer): { header: unknown; payload: Uint8Array } {
+export function decodeFrame(frame: ArrayBuffer): {
+  header: unknown;
+  payload: Uint8Array<ArrayBuffer>;
+} {
   if (frame.byteLength < 4) throw new FrameError(`${frame.byteLength} bytes hold no header`);
   const end = 4 + new DataView(frame).getUint32(0, true);
   const start = aligned(end);
@@ -147,6 +152,8 @@ export function fromCoordinator(header: unknown): FromCoordinator {
       };
     case 'pong':
       return { type: 'pong' };
+    case 'part':
+      return { type: 'part', last: field.flag('last') };
     default:
       throw new FrameError(`unknown message ${JSON.stringify(field.type)}`);
   }
