@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .check import check
 from .child import Answer, Task
-from .contestant import ENVIRONMENT, Failure, kill_family, last_words
+from .contestant import Failure, environment, kill_family, last_words
 from .workloads import make
 
 COLD = "W5"
@@ -116,7 +116,7 @@ class ColdStart:
                 process = subprocess.Popen(
                     [sys.executable, str(file)],
                     cwd=folder,
-                    env=ENVIRONMENT,
+                    env=environment(),
                     start_new_session=True,
                     stdin=subprocess.DEVNULL,
                     stdout=output,

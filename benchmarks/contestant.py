@@ -9,9 +9,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from typing import IO, Any, Protocol
 
 import psutil
+
+from tests.support.numpy_wheel import numpy_wheel
 
 from .child import Answer, Task
 from .results import ROOT
@@ -19,12 +22,21 @@ from .results import ROOT
 STOP_SECONDS = 10.0
 """For a system to end by itself."""
 
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": str(ROOT),
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Else Ray's workers, and ours on it, wait for all other processes, as those of no other system.
-    "RAY_worker_niceness": "0",
-}
+
+@cache
+def environment() -> dict[str, str]:
+    """Returns what the processes of all systems have around them."""
+    usual = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Else Ray's workers, and ours on it, wait for all other processes, unlike any other system.
+        "RAY_worker_niceness": "0",
+        # Else ours asks an index meanwhile for the NumPy of browsers, which an owner does once.
+        "NITOCRIS_WHEELS": str(numpy_wheel().parent),
+    }
+    # What is installed has its bytecode already; so shall what is not.
+    usual.pop("PYTHONDONTWRITEBYTECODE", None)
+    return usual
 
 
 class Failure(Exception):
@@ -101,7 +113,7 @@ class Child:
                 stdout=self._words,
                 stderr=self._words,
                 cwd=ROOT,
-                env=ENVIRONMENT,
+                env=environment(),
             )
         self._receive("to start")
 

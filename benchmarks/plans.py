@@ -5,9 +5,11 @@ from __future__ import annotations
 from .runner import Entry, Patience
 from .systems import chosen
 
-WHOLE = Patience(rounds=5, timeout=20.0, budget=5.0, repeats=1)
+WHOLE = Patience(rounds=4, timeout=20.0, budget=5.0, repeats=1)
 FEW = Patience(rounds=3, timeout=30.0, budget=20.0, repeats=1)
 """For what takes seconds."""
+TWO = Patience(rounds=2, timeout=30.0, budget=20.0, repeats=1)
+"""For what takes ten of them."""
 SHORT = Patience(rounds=2, timeout=10.0, budget=3.0, repeats=0, share=0.1)
 PAPER = Patience(rounds=10, timeout=60.0, repeats=0)
 BROWSERS = Patience(rounds=3, repeats=1)
@@ -24,7 +26,7 @@ SYSTEMS = {
 }
 """By workload, names or patterns; left out are those that would take minutes or say nothing."""
 
-PATIENCE = {"W2b": FEW, "W3": FEW, "W4": FEW, "W5": FEW, "W6": FEW, "W6b": FEW}
+PATIENCE = {"W2b": FEW, "W3": FEW, "W4": FEW, "W5": FEW, "W6": TWO, "W6b": TWO}
 
 
 def patience(workload: str) -> Patience:

@@ -74,7 +74,12 @@ def run(plan: Mapping[str, Entry], workers: int, book: Book) -> None:
     children: dict[str, Child] = {}
     missing: set[str] = set()
     try:
-        for workload, entry in plan.items():
+        for place, (workload, entry) in enumerate(plan.items()):
+            # Those that are done would take time from the others: clusters are never quite idle.
+            to_come = [(name, plan[name].systems) for name in list(plan)[place:]]
+            wanted = {each for name, systems in to_come if name != COLD for each in systems}
+            for name in children.keys() - wanted:
+                children.pop(name).stop()
             contestants: dict[str, Contestant] = {}
             for name in entry.systems:
                 if not (name in missing or installed(name, book)):

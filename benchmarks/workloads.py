@@ -59,7 +59,7 @@ WHAT = {
     "W5": "from `import` to the result of a one-item map, cold",
     "W6": "200 items, lognormal durations, 20 s in all",
     "W6b": "the same, the longest last",
-    "waits": "60 items that wait 20 ms, instead of W4 for more workers than cores",
+    "waits": "30 items that wait 20 ms, instead of W4 for more workers than cores",
 }
 
 
@@ -99,7 +99,7 @@ def make(name: str, seed: int, share: float = 1.0) -> Workload:
         case "W5":
             return Workload(name, square, (), [seed], [seed**2])
         case "waits":
-            seconds = [0.02 + (each + seed % 10 * 1000) * 1e-7 for each in range(some(60))]
+            seconds = [0.02 + (each + seed % 10 * 1000) * 1e-7 for each in range(some(30))]
             return Workload(name, wait, (), seconds, seconds, ideal=sum(seconds))
         case _:
             durations = lognormal_seconds(some(200), W6_SECONDS * some(200) / 200)
