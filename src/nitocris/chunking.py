@@ -17,6 +17,8 @@ SHORT_SECONDS = 0.01
 """A person does not notice that a map ends so much later, so chunks need not be shorter."""
 LENDING_SECONDS = 0.002
 """What takes no longer costs more to share than to compute."""
+SOON_SECONDS = 0.1
+"""A first answer that comes sooner may have taken most of that to get the function."""
 MAX_ITEMS = 10_000
 
 _STEPS = 4
@@ -47,11 +49,12 @@ class Pace:
         """Notes that `items` took `seconds` from when the worker was free for them.
 
         Slower is believed at once, faster by and by; but the first answer had to wait for the
-        function as well, so it gives way to the second.
+        function as well, and gives way to the second if it came soon all the same.
         """
         measured = seconds / items
         is_second = 0 < self.items == self.all_items
-        known = measured if is_second else self.seconds_per_item or measured
+        is_new = is_second and self.all_seconds < SOON_SECONDS
+        known = measured if is_new else self.seconds_per_item or measured
         self.items = items
         self.all_items += items
         self.all_seconds += seconds

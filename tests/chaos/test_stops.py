@@ -164,10 +164,10 @@ _OWNER = """
 import sys, time
 from functools import partial
 from pathlib import Path
-from nitocris import DistributedExecution, coordinator
+from nitocris import DistributedExecution, driver
 
-coordinator.READING_SECONDS = 0.1
-coordinator.AwakeClock = partial(coordinator.AwakeClock, longest_gap=0.5)
+driver.READING_SECONDS = 0.1
+driver.AwakeClock = partial(driver.AwakeClock, longest_gap=0.5)
 
 def work(mark, x):
     Path(mark).touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -110,7 +111,13 @@ def test_no_space() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 
     failed = subprocess.run(
-        command, capture_output=True, text=True, preexec_fn=only_ten_kilobytes, check=False
+        command,
+        capture_output=True,
+        text=True,
+        preexec_fn=only_ten_kilobytes,
+        check=False,
+        # Python would keep what it wrote of a file.
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
     )
     cache = wheel_cache(find_lock(sys.version_info[:2]))
 

@@ -87,6 +87,8 @@ def test_the_command_and_the_report(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 FULL = """
 import resource
+import sys
+sys.dont_write_bytecode = True  # Python would keep what it wrote of a file
 from nitocris import DistributedExecution
 
 def large(x):

@@ -12,6 +12,7 @@ from nitocris.chunking import (
     LENDING_SECONDS,
     MAX_ITEMS,
     SHORT_SECONDS,
+    SOON_SECONDS,
     TARGET_SECONDS,
     Durations,
     Pace,
@@ -99,7 +100,7 @@ def test_slower_is_believed_at_once_and_faster_by_and_by() -> None:
 def test_what_the_function_took_to_arrive_is_forgotten() -> None:
     """It is in the first answer only, and chunks are not small for long because of it."""
     learnt = Pace()
-    learnt.learn(1, 10.0)
+    learnt.learn(1, SOON_SECONDS / 2)
     learnt.learn(1, 0.001)
 
     assert learnt.seconds_per_item == 0.001
