@@ -104,12 +104,15 @@ def test_the_token_stays_hidden(show: Show) -> None:
         token = d.dashboard_url.partition("#")[2]
         page = show(d.dashboard_url)
         heading = page.get_by_role("heading", name="threes")
+        chart = page.locator(".progress-chart").get_by_role("img")
         expect(heading).to_be_visible()
+        expect(chart).to_be_visible()  # its file comes last, and a reload would cut it off
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.reload()
         expect(heading).to_be_visible()
         expect(page.get_by_text("No device has joined yet.")).to_be_visible()
+        expect(chart).to_be_visible()
         base = d.dashboard_url.partition("/owner")[0]
 
     assert page.url == f"{base}/owner"
